@@ -1,0 +1,77 @@
+"""What can go wrong that is not the mail's fault, and the exit status each ends a command with.
+
+DsnwatchError                 one line for a person, with the next step in it
+├── UsageError            2   the command line or an argument
+├── ConfigError           2   the configuration file: says file, line or key
+│   └── RuleError         2   a row of a rule table: says file, row id, reason
+├── SourceError           66  mail that cannot be opened or read (EX_NOINPUT)
+├── StoreError            74  the database said no (EX_IOERR)
+│   ├── StoreBusyError    75  locked by another writer for too long (EX_TEMPFAIL)
+│   ├── StoreFullError    74  no space left where it lies
+│   └── StoreSchemaError  78  not our database, or one of a newer dsnwatch (EX_CONFIG)
+└── UnavailableError      69  a service that should answer does not (EX_UNAVAILABLE)
+
+Bad mail is none of these: it is a defect on the report.
+"""
+
+
+class DsnwatchError(Exception):
+    """One clear line, with the next step in it; the command line prints it and exits."""
+
+    exit_status = 70
+
+
+class UsageError(DsnwatchError):
+    """An argument that cannot be meant."""
+
+    exit_status = 2
+
+
+class ConfigError(DsnwatchError):
+    """The configuration says something that cannot be done."""
+
+    exit_status = 2
+
+
+class RuleError(ConfigError):
+    """A row of a rule table is wrong."""
+
+    def __init__(self, file: str, row: str, reason: str) -> None:
+        super().__init__(f"{file}: row '{row}': {reason}")
+        self.file = file
+        self.row = row
+        self.reason = reason
+
+
+class SourceError(DsnwatchError):
+    """A file, folder or stream of mail cannot be opened or read on."""
+
+    exit_status = 66
+
+
+class StoreError(DsnwatchError):
+    """The database cannot be opened, read or written."""
+
+    exit_status = 74
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the database's write lock."""
+
+    exit_status = 75
+
+
+class StoreFullError(StoreError):
+    """The disk that holds the database is full."""
+
+
+class StoreSchemaError(StoreError):
+    """The file is not a dsnwatch store, or a newer version's."""
+
+    exit_status = 78
+
+
+class UnavailableError(DsnwatchError):
+    """A service that should answer does not."""
+
+    exit_status = 69

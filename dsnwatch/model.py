@@ -1,0 +1,425 @@
+"""The nouns. Report, verdict and decision are three of them, and never fused.
+
+A report is what they said, a verdict what it means, a decision what we do.
+
+Everything here is frozen. Collections are tuples, times are aware UTC, addresses have been
+normalised by `rfc.address`. `None` means that nobody said; `""` stands for absent free text only.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Self
+
+
+class Kind(StrEnum):
+    """What a message is, as a whole."""
+
+    BOUNCE = "bounce"
+    DELAY = "delay"
+    SUCCESS = "success"
+    COMPLAINT = "complaint"
+    AUTO_REPLY = "auto_reply"
+    CHALLENGE = "challenge"
+    DISPOSITION = "disposition"
+    UNSUBSCRIBE = "unsubscribe"
+    OTHER = "other"
+
+
+class Action(StrEnum):
+    """What became of the mail to one recipient (RFC 3464 section 2.3.3)."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    EXPANDED = "expanded"
+
+
+class BounceClass(StrEnum):
+    """What we conclude about the address."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    BLOCK = "block"
+    UNDETERMINED = "undetermined"
+
+
+class Fault(StrEnum):
+    """Whose affair a failure is. Only the recipient's own may ever suppress the recipient."""
+
+    RECIPIENT = "recipient"
+    RECEIVER = "receiver"
+    SENDER = "sender"
+    MESSAGE = "message"
+    UNKNOWN = "unknown"
+
+
+class Trust(StrEnum):
+    """How sure we are that the report is about mail of ours; strongest first."""
+
+    SIGNED = "signed"
+    MATCHED = "matched"
+    VOUCHED = "vouched"
+    DKIM = "dkim"
+    CLAIMED = "claimed"
+
+
+class ReceiptState(StrEnum):
+    """What became of a message handed to `ingest`; each is said after COMMIT only."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+
+
+class DecisionAction(StrEnum):
+    """What we do about one event."""
+
+    IGNORE = "ignore"
+    COUNT = "count"
+    HOLD = "hold"
+    SUPPRESS = "suppress"
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """One message as it came, and what is known of how it came.
+
+    Attributes:
+        data: The octets, any line ending, without an mbox From_ line.
+        locator: Where it lies, for people: `path`, `path#index`, `mailbox/folder;uid=7`.
+        source: The kind of source: mbox, maildir, eml, stdin, imap, smtp, lmtp.
+        arrived_at: When it reached our side (INTERNALDATE, reception, From_ line); None where
+            the source cannot say and the topmost Received header must.
+        stream: The stream the source is configured for; "" where none is.
+        vouched: Whether the operator himself handed it in (a one-shot import).
+        recipients: The envelope recipients it was addressed to, where the source knows.
+    """
+
+    data: bytes
+    locator: str
+    source: str
+    arrived_at: datetime | None = None
+    stream: str = ""
+    vouched: bool = False
+    recipients: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 in hex of the octets with LF line ends and no blank lines at the end.
+
+        So the same message has one fingerprint whether it came over IMAP (CRLF) or out of an
+        mbox (LF and a blank line more).
+        """
+        data = self.data
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        return hashlib.sha256(data.rstrip(b"\n")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCode:
+    """An enhanced status code `class.subject.detail` (RFC 3463)."""
+
+    klass: int
+    subject: int
+    detail: int
+
+    def __str__(self) -> str:
+        return f"{self.klass}.{self.subject}.{self.detail}"
+
+    @property
+    def permanent(self) -> bool | None:
+        """True for 5, False for 4, None for 2."""
+        return {5: True, 4: False}.get(self.klass)
+
+    @property
+    def generic(self) -> bool:
+        """Whether it says no more than its class: x.0.0, x.1.0, x.7.0, x.7.1 and their like."""
+        return self.detail == 0 or (self.subject, self.detail) == (7, 1)
+
+    @classmethod
+    @lru_cache(maxsize=4096)
+    def of(cls, text: str) -> Self:
+        """Make one from `5.1.1`; the caller has seen to it that the text has this form."""
+        klass, subject, detail = text.split(".")
+        return cls(int(klass), int(subject), int(detail))
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientStatus:
+    """What one report said about one recipient.
+
+    Attributes:
+        recipient: The address that was mailed: the original recipient where told, else the final
+            one; domain in lower case. It need not be a valid address (pipes, bare local parts).
+        action: What became of it.
+        original_recipient: Original-Recipient without its address type.
+        final_recipient: Final-Recipient without its address type.
+        status: The enhanced status code as reported, from the Status field or the text.
+        reply_code: The SMTP reply code, three digits, where there is one.
+        diagnostic: Diagnostic-Code without its type, or the line of prose that stands for it.
+        prose: What the human-readable part says of this recipient besides, at most 4,000
+            characters.
+        remote_mta: The host that said no, lower case, without its type.
+    """
+
+    recipient: str
+    action: Action
+    original_recipient: str | None = None
+    final_recipient: str | None = None
+    status: StatusCode | None = None
+    reply_code: str | None = None
+    diagnostic: str = ""
+    prose: str = ""
+    remote_mta: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalMessage:
+    """What came back of the message that failed.
+
+    Attributes:
+        headers: The returned headers worth keeping (`rfc.mime.KEPT_HEADERS`), names in lower
+            case, in order of appearance, decoded and unfolded.
+    """
+
+    message_id: str | None = None
+    envelope_id: str | None = None
+    from_: str | None = None
+    subject: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BounceReport:
+    """What a message said, before anyone judged it.
+
+    Attributes:
+        kind: What the message is.
+        dialect: The id of the dialect row that read it, or `rfc3464` and kin; None when none did.
+        message_id: Of the report itself, without angle brackets.
+        reporting_mta: Host that wrote the report, lower case, without its type.
+        arrival_date: Arrival-Date of the failed message at the reporting MTA.
+        received_at: When the report reached our side by its own headers (topmost Received, else
+            Date); None where neither can be read.
+        original: What came back of the failed message.
+        recipients: One entry a recipient, in the report's order; without repetition.
+        defects: What was wrong with the message, one phrase each, in order of discovery.
+    """
+
+    kind: Kind
+    dialect: str | None = None
+    message_id: str | None = None
+    reporting_mta: str | None = None
+    arrival_date: datetime | None = None
+    received_at: datetime | None = None
+    original: OriginalMessage = OriginalMessage()
+    recipients: tuple[RecipientStatus, ...] = ()
+    defects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One rule that spoke for a verdict, and the span it rests on.
+
+    Attributes:
+        rule: The row's id.
+        field: Where it matched: `diagnostic`, `prose`, `status`, `reply_code`, `dialect`.
+        span: Start and end in the normalised text of that field; (0, 0) for codes.
+        text: The words or the code that matched.
+    """
+
+    rule: str
+    field: str
+    span: tuple[int, int]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a failure or delay means.
+
+    Attributes:
+        permanent: What the report said: True for 5.x.x, False for 4.x.x, None for neither.
+        status: The enhanced status code we go by; None where there is none.
+        rule: Id of the row that decided.
+        confidence: 0 to 1; falls where code and text disagree.
+    """
+
+    permanent: bool | None
+    bounce_class: BounceClass
+    reason: str
+    fault: Fault
+    status: StatusCode | None
+    reply_code: str | None
+    rule: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A report with one verdict for each of its recipients (None for those who got the mail)."""
+
+    report: BounceReport
+    verdicts: tuple[Verdict | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Which recipient and which mail of ours an event is about, and how far to believe it.
+
+    Attributes:
+        recipient: The address to count against, normalised.
+        found_by: The way it was found: `original_recipient`, `final_recipient`, `return_path` ...
+        stream: The kind of mail it was; "" where unknown.
+    """
+
+    recipient: str
+    found_by: str
+    trust: Trust
+    stream: str = ""
+    campaign: str | None = None
+    list_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BounceEvent:
+    """One thing that happened to one recipient, ready to be decided on and stored.
+
+    Attributes:
+        key: Unique per (recipient, original message, failed or delayed): the same failure told
+            twice is one event.
+        kind: `bounce`, `delay`, `success`, `complaint`, `auto_reply`, `unsubscribe` ...
+        occurred_at: When it reached our side; windows and `until` count from it.
+        verdict: None where nothing failed.
+    """
+
+    key: str
+    kind: Kind
+    occurred_at: datetime
+    recipient: RecipientStatus
+    verdict: Verdict | None
+    attribution: Attribution
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What we do about one event, and why, in words a person can check.
+
+    Attributes:
+        rule: Id of the policy row that decided.
+        until: End of the suppression; None is for ever. Absent (None) too when not suppressing.
+        because: One sentence with the arithmetic in it.
+    """
+
+    action: DecisionAction
+    rule: str
+    because: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one message; given only after COMMIT.
+
+    Attributes:
+        id: The stored message's ULID; that of the first copy for a duplicate.
+        events: How many new events it made.
+        suppressed: Addresses newly suppressed by it.
+        kind: What the message was read as.
+    """
+
+    state: ReceiptState
+    id: str
+    fingerprint: str
+    kind: Kind
+    events: int = 0
+    suppressed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """A stored event of a recipient, as far as policy counts it.
+
+    Attributes:
+        message: What makes it distinct: the original's Message-ID, else the event's own key.
+        status: The enhanced status code gone by; None where there was none.
+    """
+
+    occurred_at: datetime
+    message: str
+    reason: str
+    bounce_class: BounceClass
+    status: StatusCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message with the id it is stored under.
+
+    Attributes:
+        stored_at: The clock at our side when it was read; decides nothing.
+    """
+
+    id: str
+    raw: RawMessage
+    fingerprint: str
+    report: BounceReport
+    arrived_at: datetime
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event, what was decided on it, and the ids both are stored under."""
+
+    id: str
+    message_id: str
+    event: BounceEvent
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An address that is not to be mailed.
+
+    Attributes:
+        address: Normalised.
+        stream: The stream it holds for; "" is every stream.
+        reason: A reason of the taxonomy, or `complaint`, `unsubscribe`, `manual`.
+        origin: `bounce`, `complaint`, `unsubscribe`, `manual` or `import`.
+        event_id: The event it follows from; None for manual and imported ones.
+        rule: Id of the policy row, or the command that made it.
+        until: None is for ever; past that moment it no longer holds.
+        note: What a person said when adding it.
+    """
+
+    address: str
+    reason: str
+    origin: str
+    rule: str
+    since: datetime
+    until: datetime | None = None
+    event_id: str | None = None
+    stream: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something other systems want to be told: one row of the outbox.
+
+    Attributes:
+        type: `bounce.hard`, `suppression.added` ... as `docs/events/` lists them.
+        address: The address it is about; order is kept per address.
+        payload: JSON text.
+    """
+
+    id: str
+    type: str
+    address: str
+    payload: str
