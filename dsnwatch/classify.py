@@ -1,0 +1,203 @@
+"""From what a report said of a recipient to what it means: the `Verdict`.
+
+Order of belief: words of the named provider or dialect, words in general, a telling enhanced
+status code, weak words, the reply code, the dialect's own default, `undetermined`. A generic code
+(x.0.0, x.7.1) never beats words.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, StatusCode, Verdict
+from dsnwatch.rfc.address import domain_of
+from dsnwatch.rfc.status_code import find, find_reply
+from dsnwatch.rules import Rules
+from dsnwatch.rules.causes import Where
+from dsnwatch.rules.phrases import flatten
+
+_CONFIDENCE = {
+    "agreed": 0.98,
+    "bound": 0.95,
+    "words": 0.9,
+    "disagreed": 0.75,
+    "status": 0.8,
+    "weak": 0.7,
+    "reply": 0.5,
+    "default": 0.4,
+    "nothing": 0.2,
+}
+"""How sure each kind of evidence makes; prose about a recipient is a little less than his reply."""
+_PROSE_DISCOUNT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything a verdict can rest on, worked out once.
+
+    Attributes:
+        where: Codes to go by, provider, dialect: the conditions a row may set.
+    """
+
+    diagnostic: str
+    prose: str
+    where: Where
+
+    @property
+    def flat_prose(self) -> str:
+        """The prose in the form phrases are matched in; made when the reply did not decide."""
+        return flatten(self.prose)
+
+
+def evidence(said: RecipientStatus, report: BounceReport, rules: Rules) -> Evidence:
+    """Gather what is known of one recipient's failure."""
+    flat = flatten(said.diagnostic)
+    status, reply = _codes(said)
+    domain = domain_of(said.recipient)
+    provider = (
+        rules.providers.by_host(said.remote_mta or "")
+        or rules.providers.by_text(flat)
+        or rules.providers.by_host(domain)
+    )
+    host = report.reporting_mta or ""
+    local = bool(domain) and (host == domain or host.endswith("." + domain))
+    return Evidence(flat, said.prose, Where(provider, report.dialect, status, reply, local))
+
+
+def _codes(said: RecipientStatus) -> tuple[StatusCode | None, str | None]:
+    """Choose between the Status field and the codes in the reply; in prose look last."""
+    in_reply = find(said.diagnostic)
+    status, reply = said.status, said.reply_code or find_reply(said.diagnostic)
+    if in_reply is not None and (status is None or not _vague(in_reply) or _vague(status)):
+        status = in_reply
+    if said.prose and (status is None or _vague(status)) and in_reply is None:
+        written = find(said.prose)
+        status = (
+            written if written is not None and (status is None or not _vague(written)) else status
+        )
+    if said.prose and reply is None:
+        reply = find_reply(said.prose)
+    return status, reply
+
+
+def _vague(code: StatusCode) -> bool:
+    """Whether a code says nothing but its class."""
+    return code.subject == 0
+
+
+def matches(known: Evidence, rules: Rules) -> Iterator[Match]:
+    """Yield everything that speaks for a reason, the most believed first (for `explain` too)."""
+    weak: list[Match] = []
+    for field, text in (("diagnostic", known.diagnostic), ("prose", None)):
+        flat = known.flat_prose if text is None else text
+        for found in rules.causes.find(flat, known.where):
+            match = Match(found.cause.id, field, found.span, flat[slice(*found.span)])
+            if found.cause.weak:
+                weak.append(match)
+            else:
+                yield match
+    yield from _status_matches(known, rules, weak)
+    reply = known.where.reply
+    if reply is not None and reply in rules.replies:
+        yield Match(f"reply-{reply}", "reply_code", (0, 0), reply)
+    row = rules.dialects.by_id.get(known.where.dialect or "")
+    if row is not None and row.default is not None:
+        yield Match(f"dialect-{row.id}", "dialect", (0, 0), row.id)
+
+
+def _status_matches(known: Evidence, rules: Rules, weak: list[Match]) -> Iterator[Match]:
+    """A telling code comes before weak words, a generic one behind them."""
+    status = known.where.status
+    rule = rules.status(status) if status is not None else None
+    spoken = Match(f"status-{rule.code}", "status", (0, 0), str(status)) if rule else None
+    if spoken is not None and rule is not None and not rule.generic:
+        yield spoken
+    yield from weak
+    if spoken is not None and rule is not None and rule.generic:
+        yield spoken
+
+
+def reason_of(match: Match, rules: Rules) -> str:
+    """Return the reason a match speaks for."""
+    if match.field == "reply_code":
+        return rules.replies[match.text]
+    if match.field == "dialect":
+        return rules.dialects.by_id[match.text].default or "undetermined"
+    if match.field == "status":
+        return rules.statuses[match.rule.removeprefix("status-")].reason
+    return rules.causes.by_id[match.rule].reason
+
+
+def classify(said: RecipientStatus, report: BounceReport, rules: Rules) -> Verdict | None:
+    """Judge one recipient's failure or delay.
+
+    Args:
+        said: What the report said of him.
+        report: The report that said it.
+        rules: The tables.
+
+    Returns:
+        The verdict; None for a recipient who got the mail.
+    """
+    if said.action not in {Action.FAILED, Action.DELAYED}:
+        return None
+    known = evidence(said, report, rules)
+    best = next(matches(known, rules), None)
+    reason = reason_of(best, rules) if best is not None else "undetermined"
+    category = rules.categories[reason]
+    return Verdict(
+        permanent=_permanent(said, known.where, reason),
+        bounce_class=category.bounce_class,
+        reason=reason,
+        fault=category.fault,
+        status=known.where.status,
+        reply_code=known.where.reply,
+        rule=best.rule if best is not None else "undetermined",
+        confidence=_confidence(best, reason, known, rules),
+    )
+
+
+def _permanent(said: RecipientStatus, where: Where, reason: str) -> bool | None:
+    """What the report said: a delay is not for ever, else the codes tell, else the cause.
+
+    A report that its writer gave up (`expired`, `network_error`) says 5.0.0 or nothing: what it
+    gave up on was temporary.
+    """
+    if said.action is Action.DELAYED:
+        return False
+    status, reply = where.status, where.reply
+    if status is not None and (not _vague(status) or not status.permanent):
+        # Haraka makes 5.1.2 of "tried all MXs" (fixtures/dsn/haraka).
+        return status.permanent and (reason != "network_error" or status.subject != 1)
+    if reply is not None:
+        return reply.startswith("5")
+    return reason not in _PASSING
+
+
+_PASSING = frozenset(
+    {
+        "expired",
+        "network_error",
+        "system_error",
+        "system_full",
+        "greylisted",
+        "rate_limited",
+        "mailbox_unavailable",
+        "tls_failure",
+    }
+)
+"""Reasons that are not for ever when a report names no code, or says 5.0.0 to everything."""
+
+
+def _confidence(best: Match | None, reason: str, known: Evidence, rules: Rules) -> float:
+    if best is None:
+        return _CONFIDENCE["nothing"]
+    if best.field in {"status", "dialect", "reply_code"}:
+        return _CONFIDENCE[{"reply_code": "reply", "dialect": "default"}.get(best.field, "status")]
+    cause = rules.causes.by_id[best.rule]
+    status = known.where.status
+    rule = rules.status(status) if status is not None else None
+    if rule is not None and not rule.generic:
+        base = _CONFIDENCE["agreed" if rule.reason == reason else "disagreed"]
+    else:
+        base = _CONFIDENCE["weak" if cause.weak else "bound" if cause.bound else "words"]
+    return round(base - (_PROSE_DISCOUNT if best.field == "prose" else 0), 2)

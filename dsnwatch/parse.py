@@ -1,0 +1,400 @@
+"""From octets to a `BounceReport`: what the message said, before anyone judges it."""
+
+import re
+from collections.abc import Iterator
+
+from dsnwatch.model import Action, BounceReport, Kind, OriginalMessage, RecipientStatus
+from dsnwatch.prose import about, aimed, recipients, remote_host, split_returned, whole
+from dsnwatch.rfc.address import find_all, normalise, typed
+from dsnwatch.rfc.auto_submitted import auto_replied
+from dsnwatch.rfc.date import date
+from dsnwatch.rfc.delivery_status import field_groups
+from dsnwatch.rfc.feedback_report import feedback_report
+from dsnwatch.rfc.mime import KEPT_HEADERS, Headers, Pieces, cut
+from dsnwatch.rfc.status_code import find, find_reply, from_field
+from dsnwatch.rules import Rules
+from dsnwatch.rules.dialects import Dialect
+from dsnwatch.rules.phrases import flatten, lowered
+from dsnwatch.ses import notification
+
+_SIGNS_IN = 3000
+"""Characters of the text in which the signs of a dialect are looked for."""
+
+_ACTIONS = {action.value: action for action in Action} | {
+    "error": Action.FAILED,  # OpenSMTPD (fixtures/dsn/opensmtpd), seen in 6.8
+    "failure": Action.FAILED,
+    "fail": Action.FAILED,
+    "deliverable": Action.DELIVERED,
+    "delivery": Action.DELIVERED,
+    "delay": Action.DELAYED,
+}
+_DIAGNOSTIC_TYPE = re.compile(r"\s*(?!x-unix)[a-z][a-z0-9_\-]{1,40}\s*;\s*", re.IGNORECASE)
+_OCTAL = re.compile(r"(?:\\[0-3][0-7]{2}){2,}")
+_HOST_TYPE = re.compile(r"\s*(?:dns|dsn|smtp|x-unix-hostname|ip|local)\s*;\s*", re.IGNORECASE)
+_FIELDS_IN_TEXT = re.compile(
+    r"(?:^|\n)(?=(?:[A-Z][A-Za-z\-]+:[^\n]*\n+){0,8}(?:Final|Original)-Recipient:)", re.IGNORECASE
+)
+_MAX_DIAGNOSTIC = 4000
+_OUR_SIDE = (b"to", b"delivered-to", b"x-original-to", b"from", b"reply-to", b"return-path")
+_SENDERS = (b"from", b"sender", b"reply-to", b"return-path", b"errors-to")
+
+
+def parse(data: bytes, rules: Rules) -> BounceReport:
+    """Read one message.
+
+    Args:
+        data: Its octets, any line ending.
+        rules: The tables that know the formats.
+
+    Returns:
+        The report; of kind `other` with its defects where nothing could be read.
+
+    Raises:
+        Nothing, whatever the octets are.
+    """
+    return _Message(cut(data), rules).report()
+
+
+class _Message:
+    """One message in the hands of the parser: its pieces, and what was worked out once."""
+
+    def __init__(self, pieces: Pieces, rules: Rules) -> None:
+        self.pieces = pieces
+        self.rules = rules
+        self.headers = pieces.headers
+        self.text, self.returned, marker = pieces.text, pieces.returned, ""
+        if self.returned is None and self.text:
+            self.text, marker, self.returned = split_returned(self.text, rules.dialects)
+        sender, subject = (lowered(self.headers.text(name)) for name in (b"from", b"subject"))
+        self.from_person = _from_person(self.headers, sender, subject)
+        self.dialects = rules.dialects.find(
+            sender,
+            " ".join(subject.split()),
+            " ".join(lowered(f"{self.text[:_SIGNS_IN]} {marker}").split()),
+            self.headers,
+        )
+        if self.from_person:
+            self.dialects = [row for row in self.dialects if row.kind is not Kind.BOUNCE]
+        self.hints = self._hints()
+
+    def report(self) -> BounceReport:
+        """Try each form a report can have, the most telling first."""
+        for form in (self._delivery_status, self._feedback, self._notification, self._written):
+            report = form()
+            if report is not None:
+                return report
+        if self.pieces.disposition is not None:
+            return self._made(Kind.DISPOSITION, "rfc8098", ())
+        if auto_replied(self.headers):
+            return self._made(Kind.AUTO_REPLY, "rfc3834", self._about(Kind.AUTO_REPLY))
+        return self._last_resort()
+
+    def _delivery_status(self) -> BounceReport | None:
+        body, dialect = self.pieces.delivery_status, "rfc3464"
+        if body is None:
+            at = _FIELDS_IN_TEXT.search(self.text) if "ecipient:" in self.text else None
+            if at is None or self.from_person:
+                return None
+            body = self.text[at.start() :].encode()
+        fields, groups = field_groups(body)
+        named = self.dialects[0].id if self.dialects and self.dialects[0].id != "any" else dialect
+        found = tuple(self._distinct(self._recipient(group) for group in groups))
+        if not found:
+            self.pieces.defects.append("no recipient in the delivery-status part")
+            return None
+        kind = _kind(found)
+        if kind is Kind.SUCCESS and any(row.kind is Kind.AUTO_REPLY for row in self.dialects):
+            return self._made(Kind.AUTO_REPLY, named, ())  # mailbot answers in this form
+        return self._made(kind, named, found, fields)
+
+    def _recipient(self, group: dict[str, str]) -> RecipientStatus | None:
+        original = typed(group.get("original-recipient", "")) or None
+        final = typed(group.get("final-recipient", "")) or None
+        if original is not None and "@" not in original:
+            original = None if final else original
+        address = original or final or typed(group.get("x-actual-recipient", ""))
+        address = self._usable(address)
+        if not address:
+            return None
+        diagnostic = _diagnostic(group.get("diagnostic-code", ""))
+        if not diagnostic and "(" in group.get("status", ""):
+            diagnostic = group["status"].partition("(")[2].rstrip(") ")
+        status = from_field(group.get("status", ""))
+        said = (group.get("action") or "failed").split()[:1]
+        action = _ACTIONS.get(said[0].lower().rstrip(";,.") if said else "failed", Action.FAILED)
+        prose = about(self.text, final or address)
+        if action is Action.DELAYED and self._given_up(prose):
+            action = Action.FAILED
+        remote = _HOST_TYPE.sub("", group.get("remote-mta", ""), count=1).lower()
+        return RecipientStatus(
+            recipient=address,
+            action=action,
+            original_recipient=original,
+            final_recipient=final,
+            status=status,
+            reply_code=find_reply(diagnostic) or find_reply(group.get("status", "")),
+            diagnostic=diagnostic,
+            prose=prose,
+            remote_mta=remote.split()[0].strip("()[]") if remote.split() else None,
+        )
+
+    def _usable(self, address: str) -> str:
+        """Put the address that was mailed in the place of a pipe, a file or a bare local part."""
+        if "@" in address[1:] and not address.startswith(("|", "/", '"|')):
+            return address
+        if address and not address.startswith(("|", "/", "@", '"|')):
+            return whole(address, self.hints)
+        failed = find_all(self.headers.get(b"x-failed-recipients") or "")
+        if len(failed) == 1:
+            return failed[0]
+        return self.hints[0] if len(self.hints) == 1 else address
+
+    def _given_up(self, prose: str) -> bool:
+        """Whether the words of the dialect make a delay notice the final one."""
+        flat = flatten(prose)
+        return any(phrase.find(flat) for row in self.dialects for phrase in row.given_up)
+
+    def _feedback(self) -> BounceReport | None:
+        if self.pieces.feedback_report is None:
+            return None
+        feedback = feedback_report(self.pieces.feedback_report)
+        if (
+            feedback.feedback_type == "auth-failure"
+        ):  # RFC 6591: about the sender, not from a reader
+            return self._made(Kind.COMPLAINT, "rfc6591", ())
+        if not feedback.complains:
+            return self._made(Kind.OTHER, "rfc5965", ())
+        named = feedback.recipients or tuple(self.hints)
+        complained = tuple(
+            RecipientStatus(name, Action.DELIVERED, final_recipient=name) for name in named
+        )
+        fields = {"reporting-mta": feedback.reporting_mta} if feedback.reporting_mta else {}
+        return self._made(Kind.COMPLAINT, "rfc5965", complained, fields)
+
+    def _notification(self) -> BounceReport | None:
+        found = notification(self.text)
+        return self._made(found[0], "ses-notification", found[1]) if found else None
+
+    def _written(self) -> BounceReport | None:
+        """Read a message for people by the dialects that show their signs."""
+        for dialect in self.dialects:
+            if dialect.kind is Kind.BOUNCE:
+                found = self._in_text(dialect)
+                if found:
+                    return self._made(_kind(found), dialect.id, found)
+            elif self.pieces.disposition is None:
+                return self._made(dialect.kind, dialect.id, self._about(dialect.kind))
+        return None
+
+    def _in_text(self, dialect: Dialect) -> tuple[RecipientStatus, ...]:
+        if dialect.id == "any" and auto_replied(self.headers):
+            return ()
+        found = tuple(self._distinct(iter(recipients(dialect, self.text, self.hints))))
+        if found or not self.headers.get(b"x-failed-recipients"):
+            return found
+        return tuple(
+            self._by_header(address)
+            for address in find_all(self.headers.get(b"x-failed-recipients") or "")
+        )
+
+    def _by_header(self, address: str) -> RecipientStatus:
+        return RecipientStatus(
+            address,
+            Action.FAILED,
+            final_recipient=address,
+            status=find(self.text),
+            reply_code=find_reply(self.text),
+            prose=about(self.text, address),
+            remote_mta=remote_host(self.text),
+        )
+
+    def _about(self, kind: Kind) -> tuple[RecipientStatus, ...]:
+        """Whom a message that is no report is about: who complained, or who wrote it."""
+        if kind is Kind.COMPLAINT:
+            named = self.hints
+        elif kind in {Kind.UNSUBSCRIBE, Kind.AUTO_REPLY}:
+            named = find_all(self.headers.get(b"from") or "")[:1]
+        else:
+            named = []
+        return tuple(
+            RecipientStatus(address, Action.DELIVERED, final_recipient=address) for address in named
+        )
+
+    def _last_resort(self) -> BounceReport:
+        """Read what looks like a bounce and no row reads: by flufl.bounce, else by elimination."""
+        if not any(row.id == "any" for row in self.dialects):
+            return self._made(Kind.OTHER, None, ())
+        if not self.text.strip() and self.pieces.attached is not None:
+            return _Message(cut(self.pieces.attached), self.rules).report()
+        for dialect, found in (("flufl", self._flufl()), ("any", self._aimed())):
+            named = tuple(found)
+            if named:
+                return self._made(_kind(named), dialect, named)
+        if self.pieces.delivery_status is not None:
+            self.pieces.defects.append("a bounce that names nobody")
+        return self._made(Kind.OTHER, None, ())
+
+    def _aimed(self) -> list[RecipientStatus]:
+        """Find who is meant when only the words of the text make it a bounce."""
+        flat = flatten(self.text)
+        row = self.rules.dialects.by_id.get("any")
+        if row is None or not any(phrase.find(flat) for phrase in row.begin):
+            return []
+        headers = [self.headers, *([self.returned] if self.returned else [])]
+        if self.returned is not None and self.returned.get(b"list-id") is not None:
+            return []
+        own = [
+            address
+            for block, names in zip(headers, (_OUR_SIDE, _SENDERS), strict=False)
+            for name in names
+            for address in find_all(block.get(name) or "")
+        ]
+        return aimed(self.text, own, self.hints)
+
+    def _flufl(self) -> Iterator[RecipientStatus]:
+        """Let flufl.bounce look at the message without what it returned."""
+        from email.message import Message  # noqa: PLC0415  slow at import, seldom needed
+
+        from flufl.bounce import all_failures  # noqa: PLC0415  likewise
+
+        message = Message()
+        for name in ("from", "to", "subject"):
+            message[name] = self.headers.text(name.encode()).replace("\n", " ")
+        message.set_payload(self.text[: 1 << 15])
+        temporary, permanent = all_failures(message)
+        for found, action in ((permanent, Action.FAILED), (temporary, Action.DELAYED)):
+            for raw in sorted(found):
+                address = normalise(raw.decode("utf-8", "replace"))
+                yield RecipientStatus(
+                    address,
+                    action,
+                    final_recipient=address,
+                    status=find(self.text),
+                    reply_code=find_reply(self.text),
+                    prose=about(self.text, address),
+                )
+
+    def _distinct(self, found: Iterator[RecipientStatus | None]) -> Iterator[RecipientStatus]:
+        """Leave out nobodies and whom the report names a second time."""
+        seen: set[tuple[str, str | None, Action]] = set()
+        for one in found:
+            if one is not None and one.recipient:
+                told = (one.recipient, one.final_recipient, one.action)
+                if told not in seen:
+                    seen.add(told)
+                    yield one
+
+    def _hints(self) -> list[str]:
+        """Whole addresses the message knows besides: who failed by header, whom it was sent to."""
+        named = self.headers.get(b"x-failed-recipients") or ""
+        if self.returned is not None:
+            named += " " + " ".join(
+                self.returned.get(name) or ""
+                for name in (b"x-hmxmroriginalrecipient", b"delivered-to", b"to")
+            )
+        return find_all(named[:4000])
+
+    def _made(
+        self,
+        kind: Kind,
+        dialect: str | None,
+        found: tuple[RecipientStatus, ...],
+        fields: dict[str, str] | None = None,
+    ) -> BounceReport:
+        fields = fields or {}
+        received = (self.headers.get(b"received") or "").rpartition(";")[2]
+        reporting = _HOST_TYPE.sub("", fields.get("reporting-mta", ""), count=1).split()
+        arrival = fields.get("arrival-date")
+        return BounceReport(
+            kind=kind,
+            dialect=dialect,
+            message_id=_message_id(self.headers),
+            reporting_mta=reporting[0].lower() if reporting else None,
+            arrival_date=date(arrival) if arrival else None,
+            received_at=date(received) or date(self.headers.get(b"date") or ""),
+            original=self._original(fields.get("original-envelope-id") or None),
+            recipients=found,
+            defects=tuple(dict.fromkeys(self.pieces.defects)),
+        )
+
+    def _original(self, envelope_id: str | None) -> OriginalMessage:
+        headers = self.returned
+        if not headers:
+            return OriginalMessage(envelope_id=envelope_id)
+        kept = ((name, headers.get(name.encode())) for name in KEPT_HEADERS)
+        return OriginalMessage(
+            message_id=_message_id(headers),
+            envelope_id=envelope_id,
+            from_=headers.text(b"from") or None,
+            subject=headers.text(b"subject") or None,
+            headers=tuple((name, value[:1000]) for name, value in kept if value is not None),
+        )
+
+
+def _from_person(headers: Headers, sender: str, subject: str) -> bool:
+    """Whether a person or a list wrote this, whatever it quotes; texts in lower case."""
+    address = (find_all(sender) or [""])[-1]
+    if not sender.strip() or (headers.get(b"return-path") or "").strip() == "<>":
+        return False
+    if _SYSTEM.search(address.partition("@")[0] or sender) or "mail deliver" in sender:
+        return False
+    if subject.startswith(_ANSWERED) or headers.get(b"list-id") is not None:
+        return True
+    return headers.get(b"in-reply-to") is not None and headers.get(b"auto-submitted") is None
+
+
+_SYSTEM = re.compile(r"daemon|post_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce")
+_ANSWERED = (
+    "re:",
+    "aw:",
+    "fw:",
+    "fwd:",
+    "wg:",
+    "tr:",
+    "rv:",
+    "i:",
+    "enc:",
+    "sv:",
+    "vs:",
+    "re :",
+    "tr :",
+    "antw:",
+    "odp:",
+    "отв:",
+    "转发:",
+    "答复:",
+    "回复:",
+    "返信:",
+    "転送:",
+)
+"""How the subject of an answered or forwarded mail begins."""
+
+
+def _message_id(headers: Headers) -> str | None:
+    return (headers.get(b"message-id") or "").strip("<> \t")[:998] or None
+
+
+def _kind(found: tuple[RecipientStatus, ...]) -> Kind:
+    """What a report is as a whole: one failure makes it a bounce, else one delay a delay."""
+    actions = {one.action for one in found}
+    if Action.FAILED in actions:
+        return Kind.BOUNCE
+    return Kind.DELAY if Action.DELAYED in actions else Kind.SUCCESS
+
+
+def _diagnostic(value: str) -> str:
+    """Take the type off a Diagnostic-Code and undo octal escapes.
+
+    The type x-unix stays: `x-unix; 69` says what no text says.
+    """
+    found = _DIAGNOSTIC_TYPE.match(value)
+    value = value[found.end() if found else 0 :][:_MAX_DIAGNOSTIC]
+    # Exim 4.96 writes 8-bit replies as "\320\237" (fixtures/dsn/exim).
+    if "\\" in value:
+        value = _OCTAL.sub(_octets, value)
+    return value
+
+
+def _octets(found: re.Match[str]) -> str:
+    octets = bytes(int(code, 8) for code in found[0].split("\\")[1:])
+    return octets.decode("utf-8", "replace")

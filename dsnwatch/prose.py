@@ -1,0 +1,252 @@
+"""Read what systems write to people: who failed and why, out of the text of a report.
+
+Which formats there are stands in `rules/dialects.toml`; here is how a text is gone through.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dsnwatch.model import Action, RecipientStatus
+from dsnwatch.rfc.address import ADDRESS, find_all, normalise
+from dsnwatch.rfc.mime import Headers, returned_headers
+from dsnwatch.rfc.status_code import find, find_reply
+from dsnwatch.rules.dialects import TOKEN, Dialect, DialectTable, masked
+from dsnwatch.rules.phrases import flatten, lowered
+
+MAX_LINES = 1500
+MAX_LINE = 1000
+MAX_SAID = 2000
+"""Characters kept of what is said about one recipient."""
+MAX_PROSE = 4000
+MAX_RECIPIENTS = 2000
+MAX_AIMED = 3
+ROLES = frozenset(
+    {
+        "postmaster",
+        "mailer-daemon",
+        "abuse",
+        "support",
+        "help",
+        "helpdesk",
+        "admin",
+        "administrator",
+        "noreply",
+        "no-reply",
+        "hostmaster",
+        "webmaster",
+        "root",
+        "info",
+        "service",
+    }
+)
+"""Local parts of people one is told to ask, not of people who did not get the mail."""
+
+_HEADER_BLOCK = re.compile(
+    r"(?:\A|\n[-=_*\s]*\n)[>|]? ?(?=(?:Return-Path|Received|X-Received|DKIM-Signature|Delivered-To|"
+    r"X-Original-To|ARC-Seal|Message-ID|MIME-Version):[ \t]?\S)",
+    re.IGNORECASE,
+)
+
+
+def split_returned(text: str, table: DialectTable) -> tuple[str, str, Headers | None]:
+    """Split the report from the message that came back in the same text.
+
+    Returns:
+        The report, the line that announced what came back ("" when none did), and the headers of
+        that message; None where none came back.
+    """
+    found = _HEADER_BLOCK.search(text)
+    cut_at = found.start() if found and found.start() else len(text)
+    position = 0
+    for line in text[:cut_at].split("\n"):
+        end = position + len(line) + 1
+        if line and table.returns(line):
+            return text[:position], line, returned_headers(text[end:])
+        position = end
+    if found is None or cut_at == len(text):
+        return text, "", None
+    return text[:cut_at], "", returned_headers(text[found.end() :])
+
+
+@dataclass(slots=True)
+class _Block:
+    """A recipient and the lines said of him."""
+
+    address: str
+    lines: list[str]
+
+
+def recipients(dialect: Dialect, text: str, hints: Sequence[str] = ()) -> list[RecipientStatus]:
+    """Find the failed recipients in a text of a known format.
+
+    Args:
+        dialect: The format.
+        text: The report without what it returns.
+        hints: Whole addresses known from elsewhere (X-Failed-Recipients, the returned To), by
+            which a bare local part is made whole.
+
+    Returns:
+        One entry a recipient, in order; empty where the text names none.
+    """
+    blocks = _blocks(dialect, text[: 1 << 16].split("\n")[:MAX_LINES])
+    if not blocks:
+        return []
+    flat = flatten(text)
+    delayed = any(phrase.find(flat) for phrase in dialect.delayed)
+    action = Action.DELAYED if delayed else Action.FAILED
+    said: dict[str, str] = {}
+    for block in blocks:
+        address = whole(normalise(block.address), hints)
+        words = " ".join(" ".join(block.lines).split())[:MAX_SAID]
+        if len(said) < MAX_RECIPIENTS and len(words) >= len(said.get(address, "")):
+            said[address] = words
+    prose = text.strip()[:MAX_PROSE] if len(said) == 1 or not all(said.values()) else ""
+    return [_status(address, words, prose, action) for address, words in said.items()]
+
+
+def _status(address: str, words: str, prose: str, action: Action) -> RecipientStatus:
+    where = words if find_reply(words) or find(words) else ""
+    source = where or (words if not prose else f"{words}\n{prose}")
+    return RecipientStatus(
+        recipient=address,
+        action=action,
+        final_recipient=address,
+        status=find(source),
+        reply_code=find_reply(source),
+        diagnostic=words,
+        prose=prose,
+        remote_mta=remote_host(words or prose),
+    )
+
+
+def whole(address: str, hints: Sequence[str]) -> str:
+    """Make a bare local part a whole address, when exactly that local part is known."""
+    if "@" in address:
+        return address
+    low = address.lower() + "@"
+    return next((hint for hint in hints if hint.lower().startswith(low)), address)
+
+
+def _blocks(dialect: Dialect, lines: list[str]) -> list[_Block]:
+    """Go through the lines; each template that fits opens a recipient's block."""
+    blocks: list[_Block] = []
+    started = not dialect.begin
+    for raw in lines:
+        line = raw.strip()[:MAX_LINE]
+        low = lowered(line)
+        if blocks and dialect.end and any(phrase.find(low) for phrase in dialect.end):
+            break
+        if not started:
+            started = any(phrase.find(low) for phrase in dialect.begin)
+            if not started or "@" not in line:
+                continue
+        opened = _open(dialect, line)
+        if opened is not None:
+            blocks.append(opened)
+        elif blocks and line:
+            blocks[-1].lines.append(line)
+    return blocks
+
+
+_BARE = 6
+"""A line no longer than this holds an address and its wrapping only."""
+
+
+def _open(dialect: Dialect, line: str) -> _Block | None:
+    """Open a block when one of the templates fits the line."""
+    if not line:
+        return None
+    mask, addresses = masked(line)
+    for template in dialect.recipient:
+        found = template.match(mask)
+        if found is None:
+            continue
+        named = found["addr"]
+        if named == TOKEN:
+            number = mask.count(TOKEN, 0, found.start("addr"))
+            address = addresses[number]
+        elif TOKEN in named:
+            continue
+        else:
+            address = named
+        said = found.groupdict().get("text") or (mask if len(mask) > _BARE else "")
+        first = 0 if said is mask else mask.count(TOKEN, 0, found.end("addr"))
+        for token in addresses[first:]:
+            said = said.replace(TOKEN, token, 1)
+        return _Block(address, [said] if said else [])
+    return None
+
+
+_HOST = re.compile(
+    r"\b(?:[Hh]ost|[Ss]erver|by|to|while talking to|from)\s+\[?"
+    r"((?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,62})\.){1,10}[A-Za-z][A-Za-z0-9\-]{1,62})\b"
+)
+
+
+def aimed(text: str, own: Iterable[str], hints: Sequence[str]) -> list[RecipientStatus]:
+    """Find whom a bounce of no known format is about, by who else could be meant.
+
+    Args:
+        text: The report without what it returns.
+        own: Addresses that are the sender's or the reporting system's.
+        hints: Whom the returned message was for.
+
+    Returns:
+        The addresses of the text that the returned message was for; where there are none, those
+        that are nobody's own, when they are few; where the text has none, the one hint.
+    """
+    ours = {address.lower() for address in own}
+    named = [
+        address
+        for address in find_all(text[:MAX_PROSE])
+        if address.lower() not in ours and address.partition("@")[0].lower() not in ROLES
+    ]
+    meant = [address for address in named if address in hints] or named
+    if not meant and len(hints) == 1 and hints[0].lower() not in ours:
+        meant = list(hints)
+    if len(meant) > MAX_AIMED:
+        return []
+    flat = flatten(text)
+    action = Action.DELAYED if any(words in flat for words in _STILL_TRYING) else Action.FAILED
+    return [_status(address, "", text.strip()[:MAX_PROSE], action) for address in meant]
+
+
+_STILL_TRYING = (
+    "warning message only",
+    "will be retried",
+    "not yet been delivered",
+    "will keep trying",
+)
+
+
+def remote_host(text: str) -> str | None:
+    """Find the host that said no in a line of prose ("host mx.example.org [192.0.2.1] said")."""
+    found = _HOST.search(text[:MAX_SAID])
+    return found[1].lower() if found else None
+
+
+def about(text: str, address: str) -> str:
+    """Find what a report's text says of one recipient.
+
+    Returns:
+        The lines from the one that names him up to an empty line or to one that begins with
+        another address; the whole text up to its cap where those lines say nothing more, or none
+        names him; "" for no text.
+    """
+    at = text.find(address) if address and text else -1
+    if at < 0:
+        return text[:MAX_PROSE]
+    start = text.rfind("\n", 0, at) + 1
+    lines = text[start : start + MAX_PROSE].split("\n")
+    said = [lines[0]]
+    for line in lines[1:]:
+        if not line.strip() or (_OPENS.match(line) and address not in line):
+            break
+        said.append(line)
+    block = "\n".join(said).strip()
+    return block if len(block) > len(address) + _SAYS_MORE else text[:MAX_PROSE]
+
+
+_SAYS_MORE = 8
+_OPENS = re.compile(rf"\s*<?{ADDRESS}>?(?::|\s*$)")

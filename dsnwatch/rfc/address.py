@@ -1,0 +1,113 @@
+"""Mail addresses as strangers write them, brought to one form.
+
+Source: RFC 5321 section 4.1.2 (mailbox, source routes), RFC 3461 section 4 (xtext), RFC 6533
+section 3 (utf-8 address type and its escapes), RFC 5890 (IDNA).
+"""
+
+import re
+from functools import lru_cache
+
+_TYPE = re.compile(r"\s*(?:[A-Za-z0-9\-]+(?:/[A-Za-z0-9\-]+)?)\s*;\s*")
+_ROUTE = re.compile(r"@[^:@<>\s]+(?:,@[^:@<>\s]+)*:(?=[^@\s]*@)")
+_ANGLE = re.compile(r"<([^<>]*)>")
+_XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_COMMENT = re.compile(r"\s+\([^()]*\)\s*$")
+_MAX = 1000
+
+_ALNUM = r"A-Za-z0-9\u0080-\U0010ffff"
+ADDRESS = rf"[^\s<>\"',;:()\[\]|\\@]{{1,64}}@[{_ALNUM}](?:[{_ALNUM}._\-]{{0,252}}[{_ALNUM}])?"
+"""What counts as an address in running text; a regular expression without groups."""
+
+_IN_TEXT = re.compile(ADDRESS)
+
+
+def typed(value: str) -> str:
+    """Read the address out of an Original-Recipient or Final-Recipient field.
+
+    Args:
+        value: The field's body, unfolded: `rfc822; anne@example.org`, `utf-8;...`, or an address
+            whose type was left out; angle brackets, comments and xtext are undone.
+
+    Returns:
+        The address in the form of `normalise`; what stands there (a pipe, a file, a bare local
+        part) where it is no address; "" for an empty field or `<>`.
+    """
+    if ";" in value:
+        value = _TYPE.sub("", value, count=1)
+    if "(" in value:
+        value = _COMMENT.sub("", value)
+    return normalise(value)
+
+
+@lru_cache(maxsize=8192)
+def normalise(text: str) -> str:
+    """Bring one address to the form it is compared, counted and stored in.
+
+    The domain is lower-cased and its labels are A-labels (IDNA); the local part stays as it is,
+    since only its own host may say that case means nothing.
+
+    Args:
+        text: An address, perhaps in angle brackets, with a source route, xtext or `rfc822;`.
+
+    Returns:
+        The address; anything that is no address comes back without its wrapping.
+
+    Raises:
+        Nothing.
+    """
+    text = text.strip()[:_MAX]
+    if "<" in text and (angle := _ANGLE.search(text)):
+        text = angle[1]
+    if text[:7].lower() in {"rfc822;", "utf-8;"} or text[:7].lower() == "mailto:":
+        text = text[7:].strip() if text[:1] not in "uU" else text[6:].strip()
+    text = text.strip(" \t\r\n`;,<>")
+    if text[:1] in {"'", '"'}:
+        text = (
+            text[1:-1] if text.endswith(text[0]) else text.lstrip("'") if "@" in text else text[1:]
+        )
+    text = text.removesuffix("'").removeprefix("SMTP=")
+    if text.startswith("@"):
+        text = _ROUTE.sub("", text, count=1)
+    if "\\x{" in text:
+        text = _UNITEXT.sub(_unescape, text)
+    if "@" not in text and "+40" in text:
+        text = _XTEXT.sub(lambda found: chr(int(found[1], 16)), text)
+    local, at, domain = text.rpartition("@")
+    if not at:
+        return text
+    return f"{local}@{_domain(domain)}"
+
+
+def _unescape(found: re.Match[str]) -> str:
+    point = int(found[1], 16)
+    valid = point <= 0x10FFFF and not 0xD800 <= point <= 0xDFFF  # noqa: PLR2004  Unicode's own bounds
+    return chr(point) if valid else found[0]
+
+
+def _domain(domain: str) -> str:
+    """Lower-case a domain; non-ASCII labels become A-labels where they can."""
+    domain = domain.strip().rstrip(".").lower()
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
+
+
+def domain_of(address: str) -> str:
+    """Return the part behind the last `@`, "" where there is none."""
+    return address.rpartition("@")[2] if "@" in address else ""
+
+
+def find_all(text: str) -> list[str]:
+    """List the addresses that stand in running text, normalised, in order, each once."""
+    if "@" not in text:
+        return []
+    return list(dict.fromkeys(normalise(found) for found in _IN_TEXT.findall(text)))
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is one address with a local part and a domain."""
+    return _IN_TEXT.fullmatch(text) is not None

@@ -1,0 +1,69 @@
+"""Dates of mail headers, From_ lines excepted.
+
+Source: RFC 5322 section 3.3, with the liberties of section 4.3.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_DATE = re.compile(
+    r"(\d{1,2})[ \-]+(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ \-,]+(\d{4}|\d{2})\s+"
+    r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?\s*(?:([+-])(\d{2}):?(\d{2})|([a-z]{1,5}))?",
+    re.IGNORECASE,
+)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
+    )
+}
+_ZONES = {
+    "est": -5,
+    "edt": -4,
+    "cst": -6,
+    "cdt": -5,
+    "mst": -7,
+    "mdt": -6,
+    "pst": -8,
+    "pdt": -7,
+    "jst": 9,
+    "cet": 1,
+    "cest": 2,
+    "msk": 3,
+    "bst": 1,
+}
+_SHORT_YEAR = 100
+_CENTURY_TURNS = 50
+
+
+def date(text: str) -> datetime | None:
+    """Read the first date in a header body.
+
+    Returns:
+        An aware time in UTC; None where there is none or it cannot be (31 February). A zone that
+        is missing or unknown is taken for UTC.
+    """
+    found = _DATE.search(text)
+    if not found:
+        return None
+    day, month, year, hour, minute, second, sign, hours, minutes, zone = found.groups()
+    full = int(year)
+    if full < _SHORT_YEAR:
+        full += 2000 if full < _CENTURY_TURNS else 1900
+    if sign:
+        offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
+    else:
+        offset = timedelta(hours=_ZONES.get((zone or "").lower(), 0))
+    try:
+        local = datetime(
+            full,
+            _MONTHS[month.lower()],
+            int(day),
+            int(hour),
+            int(minute),
+            min(int(second or 0), 59),
+            tzinfo=timezone(offset) if offset else UTC,
+        )
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

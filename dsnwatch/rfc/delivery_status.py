@@ -1,0 +1,76 @@
+"""Field groups of delivery-status parts, as bytes and as they come.
+
+Source: RFC 3464 section 2.1 (blocks of fields), RFC 6533 section 4 (the global form has the same
+grammar in UTF-8).
+"""
+
+import re
+from collections.abc import Iterator
+
+_FOLD = re.compile(r"\n[ \t]+(?=\S)")
+_BLANK = re.compile(r"\n[ \t]*\n")
+_MAX_OCTETS = 1 << 20
+_MAX_GROUPS = 2000
+_NAMES = frozenset({"final-recipient", "original-recipient", "x-actual-recipient"})
+_PER_RECIPIENT = frozenset({"final-recipient", "original-recipient", "action", "status"})
+
+
+def field_groups(body: bytes) -> tuple[dict[str, str], tuple[dict[str, str], ...]]:
+    """Read the blocks of a delivery-status part.
+
+    Args:
+        body: The part's octets after its transfer encoding was undone; any line ending; the first
+            mebibyte is read.
+
+    Returns:
+        The fields about the message, and one dict a recipient, in order. Names are in lower case,
+        values unfolded and stripped; of a repeated field the first counts, but a second
+        Final-Recipient in one block begins a new recipient (some servers leave out the blank
+        line). A block that mixes both kinds serves for both.
+
+    Raises:
+        Nothing.
+    """
+    body = body[:_MAX_OCTETS]
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = body.decode("latin-1")
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    message: dict[str, str] = {}
+    recipients: list[dict[str, str]] = []
+    for block in text.split("\n\n") if "\n \n" not in text else _BLANK.split(text):
+        for group in _groups(block):
+            if recipients and _continues(recipients[-1], group):
+                recipients[-1] |= group
+            elif len(recipients) < _MAX_GROUPS and not _PER_RECIPIENT.isdisjoint(group):
+                recipients.append(group)
+            if not recipients or "reporting-mta" in group:
+                message = group | message
+    return message, tuple(recipients)
+
+
+def _continues(before: dict[str, str], group: dict[str, str]) -> bool:
+    """Whether a block names nobody and only adds to the one before: a blank line too many."""
+    return _NAMES.isdisjoint(group) and before.keys().isdisjoint(group)
+
+
+def _groups(block: str) -> Iterator[dict[str, str]]:
+    """Read one block; a second Final-Recipient after an Action begins another group."""
+    group: dict[str, str] = {}
+    for line in block.split("\n"):
+        name, colon, value = line.partition(":")
+        if not colon:
+            continue
+        name = name.strip().lower()
+        if name in group:
+            if name != "final-recipient" or "action" not in group:
+                continue
+            yield group
+            group = {}
+        group[name] = value.strip()
+    if group:
+        yield group

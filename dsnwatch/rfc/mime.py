@@ -1,0 +1,374 @@
+"""Cut a message into the pieces a report is made of, by looking at its octets only.
+
+Nothing is parsed that nobody asks for: a header is looked up when it is wanted, a part is decoded
+when it is a report's. The standard library's `email` does all of it for every message, which
+costs ten times as much, and raises on some of what strangers write.
+
+Source: RFC 2045, 2046 (parts), RFC 6522 (multipart/report), RFC 6533 (the global types).
+"""
+
+import binascii
+import html
+import re
+from dataclasses import dataclass, field
+from email.errors import MessageError
+from email.header import decode_header, make_header
+
+MAX_LOOK = 1 << 20
+"""Octets of a message that are looked at; reports stand before what they return."""
+MAX_TEXT = 1 << 16
+"""Octets of a text part that are decoded."""
+MAX_HEADERS = 1 << 18
+"""Octets of a header block that are looked at."""
+MAX_DEPTH = 8
+MAX_PARTS = 200
+
+KEPT_HEADERS = (
+    "list-id",
+    "list-unsubscribe",
+    "feedback-id",
+    "cfbl-feedback-id",
+    "cfbl-address",
+    "x-campaign",
+    "x-campaign-id",
+    "x-mailer",
+    "x-hmxmroriginalrecipient",
+    "return-path",
+    "to",
+    "date",
+)
+"""Returned headers that are kept on the report besides Message-ID, From and Subject."""
+
+_FOLD = re.compile(r"\n[ \t]+")
+_BOUNDARY = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,300})\"|([^\s;\"]{1,300}))", re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.IGNORECASE)
+_SNIFFED = re.compile(
+    rb"(?:^|\n)--([^\n]{1,200})\n(?=content-(?:type|transfer|disp))", re.IGNORECASE
+)
+_SNIFF_LINES = 8
+_HIDDEN = ("style", "script", "head", "title")
+_TAG_BREAK = re.compile(
+    r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/table|p|div|tr)\b[^<>]{0,2000}>", re.IGNORECASE
+)
+_TAG = re.compile(r"<(?![^<>@\s]{1,64}@)[/!a-zA-Z][^<>]{0,4000}>")
+
+
+class Headers:
+    """A block of headers in which single ones are looked up when wanted."""
+
+    __slots__ = ("_block", "_lower")
+
+    def __init__(self, block: bytes) -> None:
+        """Take a block with LF line ends, without the blank line that closes it."""
+        self._block = b"\n" + block[:MAX_HEADERS]
+        self._lower = self._block.lower()
+
+    def get(self, name: bytes) -> str | None:
+        """Return the unfolded body of the first field of that (lower-case) name; None if absent."""
+        at = self._lower.find(b"\n" + name + b":")
+        return None if at < 0 else self._body(at + len(name) + 2)
+
+    def all(self, name: bytes) -> list[str]:
+        """Return the bodies of all fields of that name, in order."""
+        bodies: list[str] = []
+        at = self._lower.find(b"\n" + name + b":")
+        while at >= 0 and len(bodies) < MAX_PARTS:
+            bodies.append(self._body(at + len(name) + 2))
+            at = self._lower.find(b"\n" + name + b":", at + 1)
+        return bodies
+
+    def text(self, name: bytes) -> str:
+        """Return the body with its encoded words decoded (RFC 2047); "" if absent."""
+        body = self.get(name)
+        return "" if body is None else decoded_words(body)
+
+    def __bool__(self) -> bool:
+        return b":" in self._block
+
+    def _body(self, start: int) -> str:
+        block = self._block
+        end = block.find(b"\n", start)
+        while end >= 0 and block[end + 1 : end + 2] in {b" ", b"\t"}:
+            end = block.find(b"\n", end + 1)
+        raw = block[start:] if end < 0 else block[start:end]
+        try:
+            value = raw.decode()
+        except UnicodeDecodeError:
+            value = raw.decode("latin-1")
+        return (_FOLD.sub(" ", value) if "\n" in value else value).strip()
+
+
+def decoded_words(body: str) -> str:
+    """Decode the encoded words of a header body; what cannot be decoded stays as it is.
+
+    Source: RFC 2047.
+    """
+    if "=?" not in body:
+        return body
+    try:
+        return str(make_header(decode_header(body[:2000])))
+    except (ValueError, LookupError, MessageError):
+        return body
+
+
+@dataclass(slots=True)
+class Pieces:
+    """What a message is made of, as far as bounce reading goes; filled by `cut`, then only read.
+
+    Attributes:
+        headers: The message's own.
+        text: The human-readable part, decoded, LF line ends; of a message in one part, all of it.
+        delivery_status: Octets of the delivery-status part, decoded; None where there is none.
+        feedback_report: The same of message/feedback-report (RFC 5965).
+        disposition: The same of message/disposition-notification (RFC 8098).
+        returned: Headers of the message that came back; None where none did.
+        attached: That message's octets, for a report that a gateway wrapped.
+        content_types: Type of each part, lower case, in order.
+        defects: What was wrong, one phrase each.
+    """
+
+    headers: Headers
+    text: str = ""
+    delivery_status: bytes | None = None
+    feedback_report: bytes | None = None
+    disposition: bytes | None = None
+    returned: Headers | None = None
+    attached: bytes | None = None
+    content_types: list[str] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+
+
+def cut(data: bytes) -> Pieces:
+    """Cut a message.
+
+    Args:
+        data: The message's octets, any line ending; the first mebibyte is looked at.
+
+    Returns:
+        Its pieces. Returned messages are not entered: of a bounce inside a bounce only the outer
+        one is read.
+
+    Raises:
+        Nothing, whatever the octets are.
+    """
+    truncated = len(data) > MAX_LOOK
+    if truncated:
+        data = data[:MAX_LOOK]
+    if b"\r" in data:
+        data = data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    head, body = _split(data)
+    pieces = Pieces(Headers(head))
+    if not data.strip(b"\n \0"):
+        pieces.defects.append("empty message")
+        return pieces
+    if not pieces.headers or b"\0" in head:
+        pieces.defects.append("no readable header")
+    _enter(pieces, pieces.headers, body, 0)
+    return pieces
+
+
+def _split(block: bytes) -> tuple[bytes, bytes]:
+    """Split headers from body at the first blank line."""
+    if block.startswith(b"\n"):
+        return b"", block[1:]
+    end = block.find(b"\n\n")
+    if end < 0:
+        return block, b""
+    return block[:end], block[end + 2 :]
+
+
+def _enter(pieces: Pieces, headers: Headers, body: bytes, depth: int) -> None:
+    """Sort one entity (the message or a part) into its piece."""
+    declared = headers.get(b"content-type")
+    kind = (declared or "text/plain").partition(";")[0].strip().lower()
+    if kind.startswith("multipart/"):
+        _enter_multipart(pieces, declared or "", body, depth)
+        return
+    if depth == 0 and kind != "text/html" and (sniffed := _sniff(declared, body)):
+        _enter_parts(pieces, sniffed, body, depth)
+        return
+    pieces.content_types.append(kind)
+    if kind == "text/plain" or (depth == 0 and not kind.startswith(("text/html", "message/"))):
+        if not pieces.text:
+            pieces.text = _text(headers, declared, body, pieces.defects)
+    elif kind == "text/html":
+        if not pieces.text:
+            pieces.text = plain(_text(headers, declared, body, pieces.defects))
+    elif kind in _REPORT_PARTS:
+        name = _REPORT_PARTS[kind]
+        if getattr(pieces, name) is None:
+            setattr(pieces, name, _octets(headers, body, pieces.defects))
+    elif kind in _RETURNED and pieces.returned is None:
+        content = _octets(headers, body, pieces.defects)
+        content = content.lstrip(b"\n")
+        pieces.returned = Headers(_split(content)[0])
+        pieces.attached = content
+
+
+_REPORT_PARTS = {
+    "message/delivery-status": "delivery_status",
+    "message/global-delivery-status": "delivery_status",
+    "message/feedback-report": "feedback_report",
+    "message/disposition-notification": "disposition",
+    "message/global-disposition-notification": "disposition",
+}
+_RETURNED = frozenset(
+    {
+        "message/rfc822",
+        "message/global",
+        "text/rfc822-headers",
+        "message/global-headers",
+        "text/rfc822",
+        "message/rfc822-headers",
+        "message/partial",
+    }
+)
+
+
+def _sniff(declared: str | None, body: bytes) -> bytes | None:
+    """Find the boundary of a multipart message that lost its Content-Type header.
+
+    Only in the first lines: further down a returned message may begin.
+    """
+    if declared is not None and "text/" in declared.lower():
+        return None
+    found = _SNIFFED.search(b"\n".join(body[:4096].split(b"\n", _SNIFF_LINES)[:_SNIFF_LINES]))
+    return found[1].rstrip() if found else None
+
+
+def _enter_multipart(pieces: Pieces, declared: str, body: bytes, depth: int) -> None:
+    found = _BOUNDARY.search(declared)
+    boundary = (found[1] or found[2] or "").rstrip().encode("utf-8", "replace") if found else b""
+    if boundary and (body.startswith(b"--" + boundary) or b"\n--" + boundary in body):
+        _enter_parts(pieces, boundary, body, depth)
+        return
+    sniffed = _SNIFFED.search(body[:8192])
+    pieces.defects.append("multipart without its boundary")
+    if sniffed:
+        _enter_parts(pieces, sniffed[1].rstrip(), body, depth)
+    elif not pieces.text:
+        pieces.text = _decoded(body[:MAX_TEXT], None)
+
+
+def _enter_parts(pieces: Pieces, boundary: bytes, body: bytes, depth: int) -> None:
+    """Enter each part between the delimiter lines of one multipart."""
+    if depth >= MAX_DEPTH:
+        pieces.defects.append("parts nested too deeply")
+        return
+    delimiter = b"\n--" + boundary
+    if body.startswith(delimiter[1:]):
+        body = b"\n" + body
+    at = body.find(delimiter)
+    while at >= 0:
+        start = body.find(b"\n", at + len(delimiter))
+        following = body.find(delimiter, at + len(delimiter))
+        ends = body.startswith(b"--", at + len(delimiter))
+        if start < 0 or (ends and following < 0):
+            return
+        if len(pieces.content_types) >= MAX_PARTS:
+            pieces.defects.append("too many parts")
+            return
+        part = body[start + 1 :] if following < 0 else body[start + 1 : following]
+        if part and not ends:
+            head, content = _split(part)
+            _enter(pieces, Headers(head), content, depth + 1)
+        at = following
+    pieces.defects.append("multipart is not closed")
+
+
+def _octets(headers: Headers, body: bytes, defects: list[str]) -> bytes:
+    """Undo the transfer encoding."""
+    encoding = (headers.get(b"content-transfer-encoding") or "").lower()
+    if "base64" in encoding:
+        try:
+            return binascii.a2b_base64(body)
+        except binascii.Error:
+            defects.append("broken base64")
+            return _salvaged(body)
+    if "quoted" in encoding:
+        return binascii.a2b_qp(body)
+    return body
+
+
+def _salvaged(body: bytes) -> bytes:
+    """Decode as much base64 as there are whole groups of four."""
+    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", body)
+    return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
+
+
+def _text(headers: Headers, declared: str | None, body: bytes, defects: list[str]) -> str:
+    """Decode a text part to a string with LF line ends."""
+    octets = _octets(headers, body[:MAX_TEXT], defects)
+    found = _CHARSET.search(declared) if declared else None
+    text = _decoded(octets, found[1] if found else None)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _decoded(octets: bytes, charset: str | None) -> str:
+    """Decode by the declared charset, by UTF-8, by ISO-2022-JP escapes, by guess, by Latin-1."""
+    if (
+        octets.isascii()
+        and b"\x1b" not in octets
+        and not (charset or "").lower().startswith("utf-16")
+    ):
+        return octets.decode("ascii")
+    if charset:
+        try:
+            return octets.decode(_WIDER.get(charset.lower(), charset), "replace")
+        except (LookupError, ValueError):
+            pass
+    for guess in ("iso-2022-jp", "utf-8") if b"\x1b$" in octets else ("utf-8",):
+        try:
+            return octets.decode(guess)
+        except UnicodeDecodeError:
+            continue
+    return _guessed(octets)
+
+
+_WIDER = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "ks_c_5601-1987": "cp949",
+    "euc-kr": "cp949",
+    "iso-8859-1": "cp1252",
+    "us-ascii": "utf-8",
+    "shift_jis": "cp932",
+}
+"""Charsets that are declared where a larger one is meant."""
+
+
+def _guessed(octets: bytes) -> str:
+    """Decode 8-bit text that declares nothing; the last resort, and the slow one."""
+    import charset_normalizer  # noqa: PLC0415  100 ms at import, needed by few messages
+
+    best = charset_normalizer.from_bytes(octets[:4096]).best()
+    return octets.decode(best.encoding if best else "latin-1", "replace")
+
+
+def plain(markup: str) -> str:
+    """Take the tags out of HTML; block elements end a line."""
+    text = _TAG_BREAK.sub("\n", _without_hidden(markup))
+    return html.unescape(_TAG.sub(" ", text)).replace("\xa0", " ")
+
+
+def _without_hidden(markup: str) -> str:
+    """Take out the elements nobody sees, each from its tag to its end tag, in one pass each."""
+    for name in _HIDDEN:
+        lower = markup.lower()
+        kept, at = [], 0
+        start = lower.find("<" + name)
+        while start >= 0:
+            end = lower.find("</" + name, start)
+            if end < 0:
+                break
+            kept.append(markup[at:start])
+            at = end
+            start = lower.find("<" + name, end)
+        markup = "".join([*kept, markup[at:]])
+    return markup
+
+
+def returned_headers(text: str) -> Headers:
+    """Take the headers off a returned message that stands in running text."""
+    block = text.lstrip("\n").partition("\n\n")[0]
+    return Headers(block.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,76 @@
+"""Find reply codes and enhanced status codes in what SMTP servers say.
+
+Source: RFC 5321 section 4.2 (reply codes), RFC 3463 and RFC 5248 (enhanced codes), RFC 2034
+(where an enhanced code stands in a reply).
+"""
+
+import re
+
+from dsnwatch.model import StatusCode
+
+_CODE = r"([45]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9]|\.[0-9])"
+
+# After a reply code: "550 5.1.1", "550-5.1.1", "550 #5.1.0", "550 [5.1.1]", "550 <a@b>: 5.1.1".
+_AFTER_REPLY = re.compile(
+    rf"(?<![0-9.])[245][0-9]{{2}}(?:[ \-]+(?:<[^<> ]{{1,320}}>:? ?)?)[#(\[]?{_CODE}"
+)
+
+# Opening the text, or marked as a code: "5.1.1 ...", "(#5.1.1)", "status=5.1.1", "[5.1.1]".
+_MARKED = re.compile(rf"(?:^|[#(\[=<]|[Ss]tatus:? |[Cc]ode:? |\b[Ss][Mm][Tt][Pp];? ?){_CODE}")
+
+# Anywhere, when nothing marks one; not a version ("Exim 4.9.6") and no part of a dotted quad.
+_LOOSE = re.compile(rf"(?<![0-9.\-/a-zA-Z_@])(?<![Ee]xim )(?<![Vv]ersion ){_CODE}(?![\-_/a-zA-Z@])")
+
+# A reply code opens a line or follows a word that announces one.
+_REPLY = re.compile(
+    r"(?:^|[\s:;,>(\[\"'=|])(?:[Ss][Mm][Tt][Pp];? ?)?([45][0-9]{2})"
+    r"(?=(?:[ \-][#(\[<]?[245]\.[0-9]|[ \-]+[^\d\s]|[ \-]*$|[.,:;)\]] ?|\n))",
+    re.MULTILINE,
+)
+_REPLY_BEFORE_CODE = re.compile(
+    r"(?<![0-9.])([45][0-9]{2})[ \-]+[#(\[]?[245]\.[0-9]{1,3}\.[0-9]{1,3}"
+)
+
+
+def find(text: str) -> StatusCode | None:
+    """Find the enhanced status code in a line an SMTP server said.
+
+    Args:
+        text: One reply or Diagnostic-Code, unfolded; any case.
+
+    Returns:
+        The first code that follows a reply code, else the first that opens the text or is marked
+        as one, else the first that stands alone; None where there is none. A dotted quad
+        ("host 5.1.1.7") and a version ("Exim 4.9.6") are not codes. The class may contradict the
+        reply code ("550 4.2.2"): both are kept, `classify` chooses.
+
+    Raises:
+        Nothing. Mail is never a reason to raise; it is a reason to record a defect.
+
+    Source: RFC 3463 section 2; its place in a reply, RFC 2034.
+    """
+    found = _AFTER_REPLY.search(text) or _MARKED.search(text) or _LOOSE.search(text)
+    return StatusCode.of(found[1]) if found else None
+
+
+def find_reply(text: str) -> str | None:
+    """Find the SMTP reply code (4xx or 5xx) in a line an SMTP server said.
+
+    Returns:
+        The code before an enhanced code where there is one, else the first three digits that
+        stand where a reply code would; None where there are none.
+    """
+    found = _REPLY_BEFORE_CODE.search(text) or _REPLY.search(text)
+    return found[1] if found else None
+
+
+def from_field(value: str) -> StatusCode | None:
+    """Read a Status field, which may carry a comment (`5.1.2 (550 no such host)`).
+
+    Source: RFC 3464 section 2.3.4.
+    """
+    found = _FIELD.match(value)
+    return StatusCode.of(found[1]) if found else None
+
+
+_FIELD = re.compile(r"\s*[#(\[]?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9])")

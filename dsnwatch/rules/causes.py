@@ -1,0 +1,168 @@
+"""The table of phrases by which systems say why: `causes.toml`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dsnwatch.errors import RuleError
+from dsnwatch.model import StatusCode
+from dsnwatch.rules.phrases import Phrase, PhraseIndex
+
+_KEYS = frozenset(
+    {
+        "id",
+        "reason",
+        "phrases",
+        "provider",
+        "dialect",
+        "status",
+        "reply",
+        "local",
+        "weak",
+        "unless",
+        "source",
+        "examples",
+        "not",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The circumstances a row may ask for.
+
+    Attributes:
+        local: Whether the host that reports refuses for a domain of its own.
+    """
+
+    provider: str | None = None
+    dialect: str | None = None
+    status: StatusCode | None = None
+    reply: str | None = None
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One row: a text that holds one of the phrases means the reason.
+
+    Attributes:
+        file: The file the row stands in.
+        providers: Only for these providers; empty for all.
+        dialects: Only for reports of these dialects; empty for all.
+        statuses: Only with one of these enhanced codes (`5.4.1`, `x.7.1`); empty for any.
+        replies: Only with one of these reply codes; empty for any.
+        local: Only where the reporting host refuses for a domain of its own.
+        weak: Believed only after a telling enhanced status code, not before it.
+        unless: Phrases that take the row out of play.
+        examples: Texts that this very row decides.
+        counterexamples: Texts it must not decide.
+    """
+
+    id: str
+    file: str
+    reason: str
+    phrases: tuple[Phrase, ...]
+    providers: frozenset[str]
+    dialects: frozenset[str]
+    statuses: frozenset[str]
+    replies: frozenset[str]
+    local: bool
+    weak: bool
+    unless: tuple[Phrase, ...]
+    source: str
+    examples: tuple[str, ...]
+    counterexamples: tuple[str, ...]
+
+    def applies(self, where: "Where") -> bool:
+        """Whether the row's conditions hold."""
+        if self.providers and where.provider not in self.providers:
+            return False
+        if self.dialects and where.dialect not in self.dialects:
+            return False
+        if (self.replies and where.reply not in self.replies) or (self.local and not where.local):
+            return False
+        status = where.status
+        return not self.statuses or (
+            status is not None
+            and not self.statuses.isdisjoint(
+                {str(status), f"x.{status.subject}.{status.detail}", f"x.{status.subject}.x"}
+            )
+        )
+
+    @property
+    def bound(self) -> bool:
+        """Whether it is for a provider, a dialect or local refusals: believed before the rest."""
+        return bool(self.providers or self.dialects or self.local)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row that spoke, and the words it heard."""
+
+    cause: Cause
+    phrase: Phrase
+    span: tuple[int, int]
+
+
+class CauseTable:
+    """All cause rows, in the order of belief: bound ones first, then as they stand in the files."""
+
+    def __init__(self, rows: list[tuple[str, dict[str, Any]]]) -> None:
+        """Build from pairs of a file name and a row; a wrong row is a RuleError."""
+        causes = [_cause(file, row) for file, row in rows]
+        causes.sort(key=lambda cause: not cause.bound)
+        self.rows = tuple(causes)
+        self.by_id = {cause.id: cause for cause in causes}
+        self._index = PhraseIndex(
+            (phrase, number) for number, cause in enumerate(causes) for phrase in cause.phrases
+        )
+
+    def find(self, text: str, where: Where) -> Iterator[Found]:
+        """Yield the rows that speak for a flat text (`phrases.flatten`), most believed first."""
+        for number, phrase in self._index.candidates(text):
+            cause = self.rows[number]
+            if not cause.applies(where):
+                continue
+            span = phrase.find(text)
+            if span is not None and not any(veto.find(text) for veto in cause.unless):
+                yield Found(cause, phrase, span)
+
+
+def _cause(file: str, row: dict[str, Any]) -> Cause:
+    name = row["id"]
+    if unknown := sorted(set(row) - _KEYS):
+        raise RuleError(
+            file, name, f"unknown key '{unknown[0]}'; known are {', '.join(sorted(_KEYS))}"
+        )
+    for key in ("reason", "phrases"):
+        if not row.get(key):
+            raise RuleError(file, name, f"has no {key}; every cause needs one")
+    return Cause(
+        id=name,
+        file=file,
+        reason=row["reason"],
+        phrases=tuple(_phrase(file, name, text) for text in row["phrases"]),
+        providers=_set(row, "provider"),
+        dialects=_set(row, "dialect"),
+        statuses=_set(row, "status"),
+        replies=_set(row, "reply"),
+        local=row.get("local", False),
+        weak=row.get("weak", False),
+        unless=tuple(_phrase(file, name, text) for text in row.get("unless", ())),
+        source=row.get("source", ""),
+        examples=tuple(row["examples"]),
+        counterexamples=tuple(row.get("not", ())),
+    )
+
+
+def _phrase(file: str, name: str, text: str) -> Phrase:
+    try:
+        return Phrase.of(text)
+    except ValueError as error:
+        raise RuleError(file, name, f"phrase '{text}' {error}; put some words in it") from None
+
+
+def _set(row: dict[str, Any], key: str) -> frozenset[str]:
+    value = row.get(key, ())
+    return frozenset([value] if isinstance(value, str) else value)

@@ -1,0 +1,241 @@
+"""How systems write free-text mail: `dialects.toml`.
+
+A line template is literal text in which a blank stands for any white space and these stand for
+what changes: `{addr}` an address, `{local}` an address or a bare local part, `{text}` the rest of
+the line, `{host}` a host name, `{code}` a reply code, `{status}` an enhanced code, `{word}` one
+word, `{*}` anything. Each is compiled into a regular expression of atomic groups, so that no line
+can make it go back and forth: its time grows with the length of the line.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dsnwatch.errors import RuleError
+from dsnwatch.model import Kind
+from dsnwatch.rfc.address import ADDRESS
+from dsnwatch.rfc.mime import Headers
+from dsnwatch.rules.phrases import Phrase, PhraseIndex, lowered
+
+TOKEN = "\0"  # noqa: S105  no password: a stand-in for an address
+"""Stands for an address in a line that `masked` went over."""
+
+_PLACES = {
+    "addr": "(?P<addr>\0)",
+    "local": r"(?P<addr>[^\s<>\"',;:()\[\]]{1,320}+)",
+    "text": r"(?P<text>.*+)",
+    "host": r"[A-Za-z0-9.\-_]{1,255}+",
+    "code": r"[245][0-9][0-9]",
+    "status": r"[245]\.[0-9]{1,3}\.[0-9]{1,3}+",
+    "word": r"[^\s<>()\"',;:]{1,250}+",
+}
+_PLACE = re.compile(r"\{(\*|[a-z]+)\}")
+_IN_TEXT = re.compile(ADDRESS)
+_KEYS = frozenset(
+    {
+        "id",
+        "name",
+        "kind",
+        "signs",
+        "begin",
+        "end",
+        "recipient",
+        "returned",
+        "delayed",
+        "given_up",
+        "default",
+        "source",
+    }
+)
+_SIGNS = ("from", "subject", "header", "text")
+
+
+def masked(line: str) -> tuple[str, list[str]]:
+    """Put a token in the place of each address of a line; return the line and the addresses."""
+    if "@" not in line:
+        return line, []
+    addresses: list[str] = []
+
+    def take(found: re.Match[str]) -> str:
+        addresses.append(found[0])
+        return TOKEN
+
+    return _IN_TEXT.sub(take, line.replace(TOKEN, " ")), addresses
+
+
+def compile_line(template: str) -> re.Pattern[str]:
+    """Make a matcher of one masked line out of a template.
+
+    Raises:
+        ValueError: A place is unknown, or `{*}` stands before one without words between.
+    """
+    pattern = ""
+    pending = False  # a `{*}` waits for what it reaches to
+    position = 0
+    for place in [*_PLACE.finditer(template), None]:
+        literal = template[position : place.start() if place else len(template)]
+        if literal:
+            escaped = r"\s+".join(re.escape(piece) for piece in re.split(r"\s+", literal))
+            pattern += f"(?>.*?{escaped})" if pending else escaped
+            pending = False
+        if place is None:
+            break
+        if place[1] == "*":
+            pending = True
+        elif place[1] == "addr" and pending:
+            pattern += "(?>[^\0]*)" + _PLACES["addr"]
+            pending = False
+        elif place[1] in _PLACES and not pending:
+            pattern += _PLACES[place[1]]
+        else:
+            raise ValueError(f"unknown place {place[0]}, or one right behind {{*}}")
+        position = place.end()
+    return re.compile(pattern + (".*+" if pending else "") + r"\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """By what a dialect is known; all that are given must be there.
+
+    Attributes:
+        header: Name of a header that is there, and words in it (empty: any).
+    """
+
+    from_: Phrase | None
+    subject: Phrase | None
+    header: tuple[bytes, str] | None
+    text: Phrase | None
+
+    @property
+    def leading(self) -> Phrase | None:
+        """The phrase by which the sign is looked for; None when it asks for a header only."""
+        return self.text or self.subject or self.from_
+
+    def shows(self, from_: str, subject: str, text: str, headers: Headers) -> bool:
+        """Whether all that it asks for is there; texts as in `DialectTable.find`."""
+        if self.header is not None:
+            body = headers.get(self.header[0])
+            if body is None or self.header[1] not in body.lower():
+                return False
+        return all(
+            phrase is None or phrase.find(where) is not None
+            for phrase, where in ((self.text, text), (self.subject, subject), (self.from_, from_))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One row.
+
+    Attributes:
+        kind: What a message with these signs is; for `bounce` recipients are looked for.
+        signs: Alternatives; one is enough.
+        begin: Recipients stand behind a line that holds one of these; empty: anywhere.
+        end: Recipients stand before a line that holds one of these.
+        recipient: Templates of a line that names a failed recipient; what follows it up to the
+            next one is said of that recipient.
+        returned: Lines behind which the returned message stands.
+        delayed: Words in the text that make it a delay notice.
+        given_up: Words in the text that make it final, whatever its Action field says.
+        default: The reason when nothing else says one.
+    """
+
+    id: str
+    file: str
+    kind: Kind
+    signs: tuple[Sign, ...]
+    begin: tuple[Phrase, ...]
+    end: tuple[Phrase, ...]
+    recipient: tuple[re.Pattern[str], ...]
+    returned: tuple[str, ...]
+    delayed: tuple[Phrase, ...]
+    given_up: tuple[Phrase, ...]
+    default: str | None
+
+
+class DialectTable:
+    """Finds the dialects a message may be written in."""
+
+    def __init__(self, rows: list[tuple[str, dict[str, Any]]]) -> None:
+        """Build from pairs of a file name and a row; a wrong row is a RuleError."""
+        self.rows = tuple(_dialect(file, row) for file, row in rows)
+        self.by_id = {row.id: row for row in self.rows}
+        self._index = PhraseIndex(
+            (sign.leading, number)
+            for number, row in enumerate(self.rows)
+            for sign in row.signs
+            if sign.leading is not None
+        )
+        self._by_header = [
+            number
+            for number, row in enumerate(self.rows)
+            if any(sign.leading is None for sign in row.signs)
+        ]
+        markers = {line for row in self.rows for line in row.returned}
+        self._returned = frozenset(core_of(line) for line in markers if not line.endswith("{*}"))
+        self._returned_starts = tuple(
+            sorted(core_of(line.removesuffix("{*}")) for line in markers if line.endswith("{*}"))
+        )
+
+    def find(self, from_: str, subject: str, text: str, headers: Headers) -> list[Dialect]:
+        """List the dialects whose signs are there, in the order of the table.
+
+        Args:
+            from_: The From header, lower case.
+            subject: The Subject header, decoded, lower case.
+            text: The beginning of the report text, lower case, white space as single blanks.
+            headers: The message's own.
+        """
+        hits = {number for number, _ in self._index.candidates(f"{from_}\n{subject}\n{text}")}
+        hits.update(self._by_header)
+        return [
+            self.rows[number]
+            for number in sorted(hits)
+            if any(sign.shows(from_, subject, text, headers) for sign in self.rows[number].signs)
+        ]
+
+    def returns(self, line: str) -> bool:
+        """Whether a line of the text says that the returned message begins behind it."""
+        core = core_of(line)
+        return core in self._returned or core.startswith(self._returned_starts)
+
+
+def core_of(line: str) -> str:
+    """Take the rules, dashes and stars off a line, so that only its words are compared."""
+    return " ".join(lowered(line.strip(" \t-=*_:.>+#~<|")).split())
+
+
+def _dialect(file: str, row: dict[str, Any]) -> Dialect:
+    name = row["id"]
+    if unknown := sorted(set(row) - _KEYS):
+        raise RuleError(
+            file, name, f"unknown key '{unknown[0]}'; known are {', '.join(sorted(_KEYS))}"
+        )
+    try:
+        return Dialect(
+            id=name,
+            file=file,
+            kind=Kind(row.get("kind", "bounce")),
+            signs=tuple(_sign(sign) for sign in row.get("signs", ())),
+            begin=tuple(Phrase.of(text) for text in row.get("begin", ())),
+            end=tuple(Phrase.of(text) for text in row.get("end", ())),
+            recipient=tuple(compile_line(text) for text in row.get("recipient", ())),
+            returned=tuple(row.get("returned", ())),
+            delayed=tuple(Phrase.of(text) for text in row.get("delayed", ())),
+            given_up=tuple(Phrase.of(text) for text in row.get("given_up", ())),
+            default=row.get("default"),
+        )
+    except ValueError as error:
+        raise RuleError(file, name, f"{error}; see docs/rules.md for what a row may say") from None
+
+
+def _sign(given: dict[str, str]) -> Sign:
+    if not given or set(given) - set(_SIGNS):
+        raise ValueError(f"a sign asks for {', '.join(_SIGNS)}")
+    name, _, words = given.get("header", "").lower().partition(":")
+    return Sign(
+        from_=Phrase.of(given["from"]) if "from" in given else None,
+        subject=Phrase.of(given["subject"]) if "subject" in given else None,
+        header=(name.strip().encode(), words.strip()) if name else None,
+        text=Phrase.of(given["text"]) if "text" in given else None,
+    )

@@ -1,0 +1,159 @@
+"""Phrases of running text, matched in linear time.
+
+A phrase is literal text in lower case. `{*}` stands for anything, `{addr}` for an address (the
+text has its addresses replaced by that very token, see `flatten`). A phrase begins and ends at the
+edge of a word unless it begins or ends with `{*}`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import ahocorasick
+
+MAX_TEXT = 4000
+"""Characters of one text that are looked at."""
+
+_MASK = re.compile(r"<?(?:[\w.+-]+;)?[^\s<>\"',;:()\[\]|\\@]{0,200}@[^\s<>\"',;:()\[\]@]{1,255}>?")
+_CONTINUED = re.compile(r" [245]\d\d-(?:[ #]?[245]\.\d{1,3}\.\d{1,3})?\s*")
+_CONTINUED_LAST = re.compile(r" ([245]\d\d) ([245]\.\d{1,3}\.\d{1,3}) +")
+_CJK = "\u2e80"
+
+
+def _plain() -> dict[int, str]:
+    """Latin letters without their accents, and typographic quotes as typewriters have them."""
+    table = {0x2019: "'", 0x2018: "'", 0x201C: '"', 0x201D: '"', 0xA0: " "}
+    for point in range(0xC0, 0x250):
+        base = unicodedata.normalize("NFD", chr(point))[0]
+        if base != chr(point):
+            table[point] = base
+    return table
+
+
+_PLAIN = _plain()
+
+
+def lowered(text: str) -> str:
+    """Lower the case and take the accents off Latin letters, as phrases are written."""
+    text = text.lower()
+    return text if text.isascii() else text.translate(_PLAIN)
+
+
+def flatten(text: str) -> str:
+    """Bring a text to the form phrases are matched in.
+
+    Lower case, Latin letters without accents, runs of white space one blank, addresses replaced
+    by `{addr}`, and the codes that a server repeats before each line of a reply taken out after
+    the first.
+    """
+    text = lowered(text[:MAX_TEXT])
+    words = text.split()
+    if "@" in text:
+        words = [word if "@" not in word else _MASK.sub("{addr}", word) for word in words]
+    flat = " ".join(words)
+    if "-" in flat and _CONTINUED.search(flat, 1):
+        head, rest = flat[:12], flat[12:]
+        rest = _CONTINUED.sub(" ", rest)
+        flat = head + _CONTINUED_LAST.sub(" ", rest)
+    return flat
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Literals that follow each other.
+
+    `open_start` and `open_end` tell where no edge of a word is asked for.
+    """
+
+    text: str
+    literals: tuple[str, ...]
+    open_start: bool
+    open_end: bool
+
+    @classmethod
+    def of(cls, text: str) -> "Phrase":
+        """Make one from a row's text."""
+        low = " ".join(lowered(text).split())
+        parts = tuple(part.strip() for part in low.split("{*}") if part.strip())
+        if not parts:
+            raise ValueError("says nothing")
+        return cls(text, parts, low.startswith("{*}"), low.endswith("{*}"))
+
+    @property
+    def rarest(self) -> str:
+        """The longest literal: if it is not there, the phrase is not."""
+        return max(self.literals, key=len)
+
+    def find(self, text: str) -> tuple[int, int] | None:
+        """Return the span in a flat text, None where it does not stand."""
+        at, start = 0, -1
+        last = len(self.literals) - 1
+        for number, literal in enumerate(self.literals):
+            at = _find(
+                text,
+                literal,
+                at,
+                edge_before=not (number == 0 and self.open_start),
+                edge_after=not (number == last and self.open_end),
+            )
+            if at < 0:
+                return None
+            if start < 0:
+                start = at
+            at += len(literal)
+        return start, at
+
+
+def _find(text: str, literal: str, at: int, *, edge_before: bool, edge_after: bool) -> int:
+    """Find a literal from a place on, at the edges of words where asked."""
+    at = text.find(literal, at)
+    while at >= 0:
+        end = at + len(literal)
+        if (not edge_before or at == 0 or _edge(text[at - 1], literal[0])) and (
+            not edge_after or end == len(text) or _edge(literal[-1], text[end])
+        ):
+            return at
+        at = text.find(literal, at + 1)
+    return -1
+
+
+def _edge(left: str, right: str) -> bool:
+    """Whether a word may end between two characters; in scripts without blanks it always may."""
+    return not (left.isalnum() and right.isalnum()) or left >= _CJK or right >= _CJK
+
+
+class PhraseIndex:
+    """Finds which of many phrases stand in a text, by one pass over it.
+
+    Built from pairs of a phrase and a number of the caller's; several may share a number.
+    """
+
+    def __init__(self, phrases: Iterable[tuple[Phrase, int]]) -> None:
+        """Index each phrase under its longest literal."""
+        by_literal: dict[str, list[tuple[int, Phrase]]] = {}
+        for phrase, number in phrases:
+            by_literal.setdefault(phrase.rarest, []).append((number, phrase))
+        self._automaton = ahocorasick.Automaton()
+        for literal, entries in by_literal.items():
+            self._automaton.add_word(literal, tuple(entries))
+        if by_literal:
+            self._automaton.make_automaton()
+        self._empty = not by_literal
+
+    def candidates(self, text: str) -> Iterator[tuple[int, Phrase]]:
+        """Yield, in order of the caller's numbers, the phrases whose longest literal is there."""
+        if self._empty:
+            return
+        found = {entries for _, entries in self._automaton.iter(text)}
+        if found:
+            yield from sorted(
+                (entry for entries in found for entry in entries), key=lambda entry: entry[0]
+            )
+
+    def find(self, text: str) -> Iterator[tuple[int, Phrase, tuple[int, int]]]:
+        """Yield number, phrase and span of each phrase that stands in a flat text, in order."""
+        for number, phrase in self.candidates(text):
+            span = phrase.find(text)
+            if span is not None:
+                yield number, phrase, span

@@ -1,0 +1,61 @@
+"""Who runs the host that said no: `providers.toml`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dsnwatch.errors import RuleError
+from dsnwatch.rules.phrases import Phrase, PhraseIndex
+
+_KEYS = frozenset({"id", "hosts", "texts", "name"})
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row.
+
+    Attributes:
+        hosts: Ends of host names and domains that are its own, without a leading dot.
+        texts: Phrases only its servers say.
+    """
+
+    id: str
+    name: str
+    hosts: tuple[str, ...]
+    texts: tuple[Phrase, ...]
+
+
+class ProviderTable:
+    """Finds the provider by the refusing host, by its words, or by the recipient's domain."""
+
+    def __init__(self, rows: list[tuple[str, dict[str, Any]]]) -> None:
+        """Build from pairs of a file name and a row; a wrong row is a RuleError."""
+        self.rows = tuple(_provider(file, row) for file, row in rows)
+        self._hosts = {host: row.id for row in reversed(self.rows) for host in row.hosts}
+        self._index = PhraseIndex(
+            (phrase, number) for number, row in enumerate(self.rows) for phrase in row.texts
+        )
+
+    def by_host(self, host: str) -> str | None:
+        """Find whose host it is, by the longest known end of its name."""
+        while host:
+            if host in self._hosts:
+                return self._hosts[host]
+            host = host.partition(".")[2]
+        return None
+
+    def by_text(self, text: str) -> str | None:
+        """Find who speaks like that; `text` is flat."""
+        for number, _, _ in self._index.find(text):
+            return self.rows[number].id
+        return None
+
+
+def _provider(file: str, row: dict[str, Any]) -> Provider:
+    if unknown := sorted(set(row) - _KEYS):
+        raise RuleError(file, row["id"], f"unknown key '{unknown[0]}'; mend or remove it")
+    return Provider(
+        id=row["id"],
+        name=row.get("name", row["id"]),
+        hosts=tuple(row.get("hosts", ())),
+        texts=tuple(Phrase.of(text) for text in row.get("texts", ())),
+    )
