@@ -1,0 +1,91 @@
+"""Connections to the database: how each is set up, and what its errors become."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from dsnwatch.store.faults import told
+
+CACHE_KIB = 16 * 1024
+CHECKPOINT_PAGES = 16384  # 64 MB: far fewer pages are written twice than with the default of 4 MB
+LOG_LIMIT_BYTES = 64 << 20
+WRITES = "dsnwatch_writes"
+
+
+def connect_to(path: Path, busy_ms: int) -> Engine:
+    """Make an engine whose transactions wait at most `busy_ms` for another writer."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=QueuePool,
+        pool_use_lifo=True,
+        pool_size=4,
+        max_overflow=-1,
+        hide_parameters=True,  # an error's text goes to a log, and mail does not
+        connect_args={"timeout": busy_ms / 1000, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine, where: str) -> Iterator[Connection]:
+    """Open a short transaction that sees one state of the database.
+
+    Raises:
+        StoreError: Or the subclass that fits.
+    """
+    with _told(where), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, where: str) -> Iterator[Connection]:
+    """Open a transaction that holds the write lock from its first moment.
+
+    Commits at the end, rolls back on any exception. A deferred transaction that turns into a
+    writer half-way is refused at once when another one wrote meanwhile; hence IMMEDIATE.
+
+    Raises:
+        StoreError: Or the subclass that fits.
+    """
+    with (
+        _told(where),
+        engine.connect().execution_options(**{WRITES: True}) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Do as `faults.told` does, also where SQLAlchemy wrapped SQLite's error in its own."""
+    with told(where):
+        try:
+            yield
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise error.orig from error
+            raise
+
+
+def _set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Prepare a new connection; we say BEGIN ourselves, the driver's own guess comes too late."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+    cursor.execute(f"PRAGMA journal_size_limit={LOG_LIMIT_BYTES}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,130 @@
+"""May this address be mailed? One kept connection, plain SQLite, nothing heavy loaded."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from dsnwatch.store.faults import translate
+from dsnwatch.store.location import sqlite_path
+from dsnwatch.store.schema import revision
+from dsnwatch.store.values import from_micros, storable, to_micros
+
+BUSY_MS = 10_000
+
+QUERY = """
+    SELECT stream, reason, since, until, event_id, rule FROM suppression WHERE address = ?
+"""
+FOR_EVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An address that is not to be mailed now, and why.
+
+    Attributes:
+        stream: The stream it holds for; "" is every stream.
+        until: None is for ever.
+        event_id: None for manual and imported ones.
+    """
+
+    address: str
+    stream: str
+    reason: str
+    since: datetime
+    until: datetime | None
+    event_id: str | None
+    rule: str
+
+
+class SuppressionLookup:
+    """Looks addresses up; for one thread, and as long as one likes.
+
+    A store that is not there yet suppresses nobody; it is looked for again at each question.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Take note of where the store lies.
+
+        Args:
+            url: As for `open_store`.
+
+        Raises:
+            UsageError: The URL names no SQLite file.
+        """
+        self._path = sqlite_path(url)
+        self._connection: sqlite3.Connection | None = None
+
+    def find(self, address: str, now: datetime, stream: str = "") -> Found | None:
+        """Find what keeps this address from being mailed.
+
+        Args:
+            address: Normalised.
+            now: Suppressions that ended by then no longer hold.
+            stream: The kind of mail that is to be sent; what holds for every stream counts too.
+                "" asks for that alone.
+
+        Returns:
+            The suppression that holds longest; None where there is none.
+
+        Raises:
+            StoreSchemaError: The file is not a store of ours, or a newer version's.
+            StoreError: It cannot be read.
+        """
+        try:
+            connection = self._connection or self._connect()
+            if connection is None:
+                return None
+            rows = connection.execute(QUERY, (storable(address),)).fetchall()
+        except sqlite3.Error as error:
+            ours = translate(error, str(self._path))
+            if ours is None:
+                raise
+            raise ours from error
+        if not rows:
+            return None
+        streams, moment = ("", storable(stream)), to_micros(now)
+        holding = [row for row in rows if row[0] in streams and (row[3] is None or row[3] > moment)]
+        if not holding:
+            return None
+        row = max(holding, key=lambda row: FOR_EVER if row[3] is None else row[3])
+        for_stream, reason, since, until, event_id, rule = row
+        return Found(
+            address=address,
+            stream=for_stream,
+            reason=reason,
+            since=from_micros(since),
+            until=None if until is None else from_micros(until),
+            event_id=event_id,
+            rule=rule,
+        )
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _connect(self) -> sqlite3.Connection | None:
+        """Open the database for reading; None where it is not there, or still without tables."""
+        if not self._path.exists():
+            return None
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+        )
+        try:
+            connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+            if revision(connection, str(self._path)) is None:
+                connection.close()
+                return None
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection

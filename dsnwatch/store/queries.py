@@ -1,0 +1,247 @@
+"""What is asked of the store from outside a writing transaction: each a short read of its own.
+
+Lists come page by page, each page read and let go before it is handed out: memory stays flat,
+and a slow reader never keeps SQLite from folding its log back into the file.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    RowMapping,
+    Select,
+    Table,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+
+from dsnwatch.model import BounceClass, StoredEvent, StoredMessage, Suppression
+from dsnwatch.store.answers import (
+    EventFilter,
+    MessageFilter,
+    QuarantineItem,
+    SuppressionFilter,
+    Totals,
+)
+from dsnwatch.store.connections import reading
+from dsnwatch.store.rows import (
+    event_of,
+    message_of,
+    quarantine_of,
+    suppression_of,
+)
+from dsnwatch.store.tables import EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
+from dsnwatch.store.values import storable, to_micros
+
+PAGE = 500
+
+Conditions = list[ColumnElement[bool]]
+
+
+class Queries:
+    """The reading half of the store."""
+
+    def __init__(self, engine: Engine, where: str) -> None:
+        self._engine = engine
+        self._where = where
+
+    def message(self, id_: str) -> StoredMessage | None:
+        """Find a message and its report; its octets are left out, ask `raw` for them."""
+        row = self._first(select(MESSAGE).where(MESSAGE.c.id == id_))
+        return None if row is None else message_of(row)
+
+    def messages(
+        self,
+        wanted: MessageFilter | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Iterator[StoredMessage]:
+        """List messages in the order they were stored; without their octets.
+
+        Args:
+            wanted: Which; None is all.
+            limit: How many at most; None is all.
+            after: Go on behind this id.
+        """
+        wanted = wanted or MessageFilter()
+        conditions = _equal(MESSAGE, kind=wanted.kind, dialect=wanted.dialect, stream=wanted.stream)
+        conditions += _between(MESSAGE.c.arrived_at, wanted.since, wanted.until)
+        for row in self._by_id(select(MESSAGE).where(*conditions), MESSAGE, limit, after):
+            yield message_of(row)
+
+    def raw(self, message_id: str) -> bytes | None:
+        """Find the octets of a message as it came; None where they are gone or never were."""
+        row = self._first(select(RAW_MESSAGE.c.data).where(RAW_MESSAGE.c.message_id == message_id))
+        return None if row is None else bytes(row["data"])
+
+    def event(self, id_: str) -> StoredEvent | None:
+        """Find an event."""
+        row = self._first(select(EVENT).where(EVENT.c.id == id_))
+        return None if row is None else event_of(row)
+
+    def events(
+        self,
+        wanted: EventFilter | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+    ) -> Iterator[StoredEvent]:
+        """List events in the order they were stored.
+
+        Args:
+            wanted: Which; None is all.
+            limit: How many at most; None is all.
+            after: Go on behind this id.
+        """
+        wanted = wanted or EventFilter()
+        conditions = _equal(
+            EVENT,
+            address=wanted.address,
+            domain=wanted.domain,
+            reason=wanted.reason,
+            bounce_class=wanted.bounce_class,
+            kind=wanted.kind,
+            stream=wanted.stream,
+            message_id=wanted.message_id,
+        )
+        conditions += _between(EVENT.c.occurred_at, wanted.since, wanted.until)
+        for row in self._by_id(select(EVENT).where(*conditions), EVENT, limit, after):
+            yield event_of(row)
+
+    def suppression(self, address: str, stream: str = "") -> Suppression | None:
+        """Find what was said of this address for this very stream ("": for all), lapsed or not."""
+        wanted = _equal(SUPPRESSION, address=address, stream=stream)
+        row = self._first(select(SUPPRESSION).where(*wanted))
+        return None if row is None else suppression_of(row)
+
+    def suppressions(
+        self,
+        wanted: SuppressionFilter | None = None,
+        limit: int | None = None,
+        after: tuple[str, str] | None = None,
+    ) -> Iterator[Suppression]:
+        """List suppressions in the order of address and stream.
+
+        Args:
+            wanted: Which; None is all, the lapsed ones too.
+            limit: How many at most; None is all.
+            after: Go on behind this address and stream.
+        """
+        wanted = wanted or SuppressionFilter()
+        conditions = _equal(
+            SUPPRESSION,
+            address=wanted.address,
+            domain=wanted.domain,
+            reason=wanted.reason,
+            origin=wanted.origin,
+            stream=wanted.stream,
+        )
+        if wanted.active_at is not None:
+            conditions.append(_active(wanted.active_at))
+        statement = select(SUPPRESSION).where(*conditions)
+        keys = [SUPPRESSION.c.address, SUPPRESSION.c.stream]
+        for row in self._pages(statement, keys, limit, after):
+            yield suppression_of(row)
+
+    def quarantined(
+        self, limit: int | None = None, after: str | None = None
+    ) -> Iterator[QuarantineItem]:
+        """List what could not be read, oldest first; without octets.
+
+        Args:
+            limit: How many at most; None is all.
+            after: Go on behind this id.
+        """
+        columns = [column for column in QUARANTINE.c if column.name != "data"]
+        for row in self._by_id(select(*columns), QUARANTINE, limit, after):
+            yield quarantine_of(row)
+
+    def quarantine_item(self, id_: str) -> QuarantineItem | None:
+        """Find a message that could not be read, with its octets."""
+        row = self._first(select(QUARANTINE).where(QUARANTINE.c.id == id_))
+        return None if row is None else quarantine_of(row)
+
+    def counts(self, now: datetime | None = None) -> Totals:
+        """Count what is there, all at one moment.
+
+        Args:
+            now: Suppressions that hold at this moment are counted; None asks the clock.
+        """
+        active = _active(now or datetime.now(UTC))
+        by_class = select(EVENT.c.bounce_class, func.count()).group_by(EVENT.c.bounce_class)
+        with reading(self._engine, self._where) as connection:
+            events = {row[0]: int(row[1]) for row in connection.execute(by_class)}
+            return Totals(
+                messages=_number(connection.scalar(select(func.count(MESSAGE.c.fingerprint)))),
+                events=sum(events.values()),
+                by_class=tuple((each, events.get(each.value, 0)) for each in BounceClass),
+                suppressions=_number(
+                    connection.scalar(select(func.count()).select_from(SUPPRESSION).where(active))
+                ),
+                quarantined=_number(
+                    connection.scalar(select(func.count(QUARANTINE.c.fingerprint)))
+                ),
+            )
+
+    def _first(self, statement: Select[*tuple[object, ...]]) -> RowMapping | None:
+        with reading(self._engine, self._where) as connection:
+            return connection.execute(statement).mappings().first()
+
+    def _by_id(
+        self,
+        statement: Select[*tuple[object, ...]],
+        table: Table,
+        limit: int | None,
+        after: str | None,
+    ) -> Iterator[RowMapping]:
+        return self._pages(statement, [table.c.id], limit, None if after is None else (after,))
+
+    def _pages(
+        self,
+        statement: Select[*tuple[object, ...]],
+        keys: Sequence[ColumnElement[str]],
+        limit: int | None,
+        after: tuple[str, ...] | None,
+    ) -> Iterator[RowMapping]:
+        """Give rows in the order of their keys, one page in memory at a time."""
+        statement = statement.order_by(*keys)
+        left = limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            page = statement.limit(size)
+            if after is not None:
+                page = page.where(keys[0] > after[0] if len(keys) == 1 else tuple_(*keys) > after)
+            with reading(self._engine, self._where) as connection:
+                rows = connection.execute(page).mappings().all()
+            yield from rows
+            if len(rows) < size:
+                return
+            left = None if left is None else left - size
+            after = tuple(rows[-1][str(key.key)] for key in keys)
+
+
+def _equal(table: Table, **values: str | None) -> Conditions:
+    return [table.c[name] == storable(value) for name, value in values.items() if value is not None]
+
+
+def _between(
+    column: ColumnElement[int], since: datetime | None, until: datetime | None
+) -> Conditions:
+    conditions: Conditions = []
+    if since is not None:
+        conditions.append(column >= to_micros(since))
+    if until is not None:
+        conditions.append(column < to_micros(until))
+    return conditions
+
+
+def _active(now: datetime) -> ColumnElement[bool]:
+    """Say when a suppression holds; `lookup` says the same."""
+    return or_(SUPPRESSION.c.until.is_(None), SUPPRESSION.c.until > to_micros(now))
+
+
+def _number(value: int | None) -> int:
+    return value or 0
