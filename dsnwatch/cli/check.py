@@ -1,0 +1,121 @@
+"""`dsnwatch check`: may I mail this address? Starts fast: sqlite3 and nothing heavier."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
+from dsnwatch.cli.output import day, json_line, line, rfc3339, say
+from dsnwatch.cli.place import Place
+from dsnwatch.cli.plain import PlainCommand
+from dsnwatch.errors import UsageError
+from dsnwatch.rfc.address import normalise
+from dsnwatch.store.location import sqlite_path
+from dsnwatch.store.lookup import Found, SuppressionLookup
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+EX_DATAERR = 65
+SHOWN_AT_MOST = 5
+
+
+@app.command(
+    cls=PlainCommand,
+    help="Say whether addresses may be mailed. Exit status 0: all of them; 1: at least one is "
+    "suppressed; 65: a line of the list is no address.",
+    epilog="""\b
+    May Anne be mailed?
+      dsnwatch check anne@example.com
+    Which of a whole list may not, one address a line:
+      dsnwatch check - < list.txt
+    """,
+)
+def check(
+    ctx: typer.Context,
+    *,
+    addresses: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ADDRESS",
+            help="Addresses; - reads a list from standard input and shows the suppressed ones.",
+        ),
+    ],
+    stream: Annotated[
+        str, typer.Option("--stream", metavar="NAME", help="The kind of mail you want to send.")
+    ] = "",
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> int:
+    """Look addresses up and say what is known against mailing them."""
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    url = place.quick_store_url()
+    now = datetime.now(UTC)
+    suppressed, bad = False, 0
+    with SuppressionLookup(url) as lookup:
+        place.say_store(sqlite_path(url))
+        for asked, listed in _asked(addresses):
+            address = normalise(asked)
+            if not all(address.rpartition("@")[::2]):
+                bad = _complain(asked, bad, listed=listed)
+                continue
+            found = lookup.find(address, now, stream)
+            suppressed = suppressed or found is not None
+            if as_json:
+                json_line(_as_json(address, found))
+            elif found is not None:
+                line(_in_words(found))
+            elif not listed:
+                line(f"{address}: may be mailed")
+    if bad > SHOWN_AT_MOST:
+        say(f"{bad - SHOWN_AT_MOST} more lines are no addresses")
+    return EX_DATAERR if bad else int(suppressed)
+
+
+def _asked(addresses: list[str]) -> Iterator[tuple[str, bool]]:
+    """Give each address that was asked for, and whether it stood in a list."""
+    for address in addresses:
+        if address != "-":
+            yield address, False
+            continue
+        for row in sys.stdin.buffer:
+            if text := row.decode(errors="surrogateescape").strip().removeprefix("\ufeff"):
+                yield text, True
+
+
+def _complain(asked: str, before: int, *, listed: bool) -> int:
+    """Say that something is no address, and count it; a list is read on."""
+    if not listed:
+        raise UsageError(f"'{asked}' is no address; write it as name@domain")
+    if before < SHOWN_AT_MOST:
+        say(f"standard input: '{asked[:80]}' is no address; write one name@domain a line")
+    return before + 1
+
+
+def _in_words(found: Found) -> str:
+    until = f"until {day(found.until)}" if found.until else "for ever"
+    event = f", event {found.event_id}" if found.event_id else ""
+    stream = f" for stream {found.stream}" if found.stream else ""
+    return (
+        f"{found.address}: suppressed{stream}, {found.reason}, since {day(found.since)}, {until}"
+        f" (rule {found.rule}{event})"
+    )
+
+
+def _as_json(address: str, found: Found | None) -> dict[str, object]:
+    if found is None:
+        return {"address": address, "suppressed": False}
+    return {
+        "address": address,
+        "suppressed": True,
+        "stream": found.stream,
+        "reason": found.reason,
+        "since": rfc3339(found.since),
+        "until": rfc3339(found.until),
+        "event_id": found.event_id,
+        "rule": found.rule,
+    }

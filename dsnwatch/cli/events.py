@@ -1,0 +1,192 @@
+"""`dsnwatch events`: what happened to whom, what it means, and what was decided."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsnwatch.cli.options import (
+    ConfigOption,
+    JsonOption,
+    LimitOption,
+    StoreOption,
+    VerboseOption,
+)
+from dsnwatch.cli.output import Column, fields, json_line, minute, rfc3339, say, table
+from dsnwatch.cli.place import Place
+from dsnwatch.errors import UsageError
+from dsnwatch.model import BounceClass, Kind
+from dsnwatch.rfc.address import normalise
+from dsnwatch.store import EventFilter
+
+if TYPE_CHECKING:
+    from dsnwatch.model import StoredEvent
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    help="What happened to whom, what it means, and what was decided.",
+)
+
+_COLUMNS = (
+    Column("when (UTC)", 16),
+    Column("recipient"),
+    Column("class", 12),
+    Column("reason", 16),
+)
+
+
+@app.command(
+    "list",
+    help="List events, oldest first, all that the options do not rule out.",
+    epilog="""\b
+    What happened to Anne's address:
+      dsnwatch events list --address anne@example.com
+    Who refused us as senders this year, for a script:
+      dsnwatch events list --class block --since 2026-01-01 --json
+    """,
+)
+def list_events(
+    ctx: typer.Context,
+    *,
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="ADDRESS", help="Only those of this address.")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", metavar="DOMAIN", help="Only those of this domain.")
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="REASON", help="Only this reason: user_unknown ..."),
+    ] = None,
+    bounce_class: Annotated[
+        BounceClass | None,
+        typer.Option("--class", metavar="CLASS", help=f"Only this: {', '.join(BounceClass)}."),
+    ] = None,
+    kind: Annotated[
+        Kind | None, typer.Option("--kind", metavar="KIND", help=f"Only this: {', '.join(Kind)}.")
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option("--stream", metavar="NAME", help="Only this stream.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since", metavar="TIME", help="From then on, in UTC: 2026-03-05, 2026-03-05T10:00:00."
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", metavar="TIME", help="Before then, in UTC.")
+    ] = None,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Print events as a table or as JSON lines."""
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    wanted = EventFilter(
+        address=None if address is None else normalise(address),
+        domain=None if domain is None else normalise(f"@{domain}").removeprefix("@"),
+        reason=reason,
+        bounce_class=bounce_class,
+        kind=kind,
+        stream=stream,
+        since=since and since.replace(tzinfo=UTC),
+        until=until and until.replace(tzinfo=UTC),
+    )
+    with place.store() as opened:
+        found = opened.events(wanted, limit)
+        if as_json:
+            for stored in found:
+                json_line(as_dict(stored))
+        elif not table(_COLUMNS, map(_row, found)):
+            say("no events")
+
+
+@app.command(
+    short_help="Show one event whole.",
+    help="Show one event whole: what was said, what it means, what was decided and why.",
+    epilog="""\b
+    The event that a suppression names:
+      dsnwatch events show 01K0000000000000000000000A
+    """,
+)
+def show(
+    ctx: typer.Context,
+    *,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The event's id.")],
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Print one event and the message it was read from."""
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    with place.store() as opened:
+        stored = opened.event(id_)
+        if stored is None:
+            raise UsageError(f"no event '{id_}'; `dsnwatch events list` has their ids")
+        message = opened.message(stored.message_id)
+        said = as_dict(stored)
+        said["source"] = message.raw.locator if message else None
+        if as_json:
+            json_line(said)
+        else:
+            fields(said)
+
+
+def as_dict(stored: "StoredEvent") -> dict[str, object]:
+    """Write an event as JSON takes it; the words are those of `dsnwatch parse --json`."""
+    event = stored.event
+    said, verdict, attribution = event.recipient, event.verdict, event.attribution
+    judged: dict[str, object] = {
+        "permanent": None, "class": None, "reason": None, "fault": None,
+        "status": str(said.status) if said.status else None,
+        "reply_code": said.reply_code, "rule": None, "confidence": None,
+    }  # fmt: skip
+    if verdict is not None:
+        judged = {
+            "permanent": verdict.permanent,
+            "class": verdict.bounce_class,
+            "reason": verdict.reason,
+            "fault": verdict.fault,
+            "status": str(verdict.status) if verdict.status else None,
+            "reply_code": verdict.reply_code,
+            "rule": verdict.rule,
+            "confidence": verdict.confidence,
+        }
+    decision = dataclasses.asdict(stored.decision) | {"until": rfc3339(stored.decision.until)}
+    return {
+        "id": stored.id,
+        "message_id": stored.message_id,
+        "kind": event.kind,
+        "occurred_at": rfc3339(event.occurred_at),
+        "recipient": attribution.recipient,
+        "found_by": attribution.found_by,
+        "trust": attribution.trust,
+        "stream": attribution.stream,
+        "campaign": attribution.campaign,
+        "list_id": attribution.list_id,
+        "original_recipient": said.original_recipient,
+        "final_recipient": said.final_recipient,
+        "action": said.action,
+        **judged,
+        "diagnostic": said.diagnostic,
+        "remote_mta": said.remote_mta,
+        "decision": decision,
+    }
+
+
+def _row(stored: "StoredEvent") -> tuple[str, ...]:
+    event = stored.event
+    verdict = event.verdict
+    return (
+        minute(event.occurred_at),
+        event.attribution.recipient,
+        verdict.bounce_class if verdict else "-",
+        verdict.reason if verdict else event.kind,
+    )

@@ -1,0 +1,263 @@
+"""`dsnwatch explain`: the whole reasoning about one message, step by step."""
+
+import re
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
+from dsnwatch.cli.output import bold, fields, json_line, line, rfc3339
+from dsnwatch.cli.place import Place
+from dsnwatch.errors import UsageError
+from dsnwatch.model import DecisionAction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dsnwatch.model import BounceEvent, Decision, Match, RawMessage
+    from dsnwatch.policy import Policy
+    from dsnwatch.reading import Explained, Explanation, Step
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_LOCATOR = re.compile(r"(.+)#([1-9]\d{0,9})", re.DOTALL)
+_PROSE_SHOWN = 300
+_AROUND = 60
+"""How many characters of the text are shown on each side of what matched."""
+
+
+@app.command(
+    short_help="Tell the whole reasoning about one message.",
+    help="Tell the whole reasoning about one message: its parts and fields, every rule that "
+    "matched and where, the verdict, the decision as if it were the first about that address, and "
+    "what each preset would have decided. Touches no store.",
+    epilog="""\b
+    Why is this no hard bounce? And the 17th message of an mbox:
+      dsnwatch explain bounce.eml
+      dsnwatch explain /var/mail/bounces#17
+    """,
+)
+def explain(
+    ctx: typer.Context,
+    *,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE[#N]",
+            help="A message, or the Nth of an mbox or Maildir (else its first); - is stdin.",
+        ),
+    ],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Read one message and print every step."""
+    place = Place(ctx, config=config, verbose=verbose)
+    reader, policy = place.reader(), place.policy()
+    raw, more = _message(file)
+    explanation = reader.explain(raw.data)
+    decided = _decisions(raw, explanation, policy)
+    if as_json:
+        json_line(_as_dict(raw, explanation, decided))
+        return
+    _show(raw, explanation)
+    for number, said in enumerate(explanation.recipients):
+        line()
+        line(bold(f"recipient {number + 1}"))
+        _show_recipient(said)
+        if number < len(decided):  # ordinary mail has recipients at most, no events
+            _show_decisions(*decided[number])
+    if more:
+        line()
+        line(f"there are more messages in {raw.locator.rpartition('#')[0]}; {raw.locator} is shown")
+
+
+def _message(file: str) -> "tuple[RawMessage, bool]":
+    """Find the message meant; say too whether others lie beside it and none was named.
+
+    Raises:
+        SourceError: The file cannot be read.
+        UsageError: There is no such message in it.
+    """
+    from dsnwatch.sources.files import read  # noqa: PLC0415  not for --help
+
+    path, number, named = file, 1, False
+    if (found := _LOCATOR.fullmatch(file)) and not Path(file).exists():
+        path, number, named = found[1], int(found[2]), True
+    messages = islice(read([path]), number - 1, number + 1)
+    raw = next(messages, None)
+    if raw is None:
+        raise UsageError(f"{file}: has no such message; `dsnwatch parse {path}` lists them")
+    return raw, not named and next(messages, None) is not None
+
+
+_Decided = list[tuple["BounceEvent", dict[str, "Decision"]]]
+
+
+def _decisions(raw: "RawMessage", explanation: "Explanation", policy: "Policy") -> _Decided:
+    """Decide on each event under the policy in force (key "") and under every preset."""
+    from dsnwatch.attribute import events_of  # noqa: PLC0415  not for --help
+    from dsnwatch.policy import PRESETS, Policy, decide  # noqa: PLC0415  likewise
+
+    now = datetime.now(UTC)
+    arrived_at = raw.arrived_at or explanation.reading.report.received_at or now
+    policies = {"": policy} | {name: Policy.preset(name) for name in PRESETS}
+    return [
+        (event, {name: decide(one, event, ()) for name, one in policies.items()})
+        for event in events_of(raw, explanation.reading, raw.fingerprint, arrived_at)
+    ]
+
+
+def _show(raw: "RawMessage", explanation: "Explanation") -> None:
+    report = explanation.reading.report
+    line(bold("message"))
+    fields(
+        {
+            "source": raw.locator,
+            "kind": report.kind,
+            "dialect": report.dialect,
+            "octets": len(raw.data),
+            "message_id": report.message_id,
+            "reporting_mta": report.reporting_mta,
+            "arrival_date": rfc3339(report.arrival_date),
+            "parts": explanation.parts,
+            "defects": "; ".join(report.defects),
+        },
+        "  ",
+    )
+    original = report.original
+    said: dict[str, object] = {
+        "message_id": original.message_id,
+        "envelope_id": original.envelope_id,
+        "from": original.from_,
+        "subject": original.subject,
+    }
+    _section("returned message", said | dict(original.headers))
+    _section("fields about the message", explanation.message_fields)
+    for number, group in enumerate(explanation.groups, start=1):
+        _section(f"fields about recipient {number}", group)
+
+
+def _section(title: str, values: "Mapping[str, object]") -> None:
+    if any(values.values()):
+        line()
+        line(bold(title))
+        fields(values, "  ")
+
+
+def _show_recipient(said: "Explained") -> None:
+    one, verdict = said.recipient, said.verdict
+    fields(
+        {
+            "recipient": one.recipient,
+            "action": one.action,
+            "status": one.status,
+            "reply_code": one.reply_code,
+            "diagnostic": one.diagnostic,
+            "prose": _short(one.prose),
+            "remote_mta": one.remote_mta,
+            "provider": said.provider,
+        },
+        "  ",
+    )
+    if verdict is None:
+        return
+    line("  rules that matched, the one that decided first")
+    for step in dict.fromkeys(said.steps):
+        line(f"    {step.match.rule}: {step.reason}, by {step.match.field} {_where(step.match)}")
+        if step.match.field in {"diagnostic", "prose"}:
+            line(f"      {_marked(said, step.match)}")
+    line("  verdict")
+    fields(
+        {
+            "reason": verdict.reason,
+            "class": verdict.bounce_class,
+            "fault": verdict.fault,
+            "permanent": {True: "yes", False: "no", None: "unknown"}[verdict.permanent],
+            "status": verdict.status,
+            "reply_code": verdict.reply_code,
+            "rule": verdict.rule,
+            "confidence": f"{verdict.confidence:.2f}",
+        },
+        "    ",
+    )
+
+
+def _short(prose: str) -> str:
+    text = " ".join(prose.split())
+    return text if len(text) <= _PROSE_SHOWN else f"{text[:_PROSE_SHOWN]} ..."
+
+
+def _where(match: "Match") -> str:
+    start, end = match.span
+    return f"at {start}-{end}" if end else f"'{match.text}'"
+
+
+def _marked(said: "Explained", match: "Match") -> str:
+    """Give the text around what matched, and that between guillemets."""
+    text = said.diagnostic if match.field == "diagnostic" else said.prose
+    start, end = match.span
+    before, after = text[max(start - _AROUND, 0) : start], text[end : end + _AROUND]
+    return f"{before}\u00ab{text[start:end]}\u00bb{after}"
+
+
+def _show_decisions(event: "BounceEvent", decisions: "dict[str, Decision]") -> None:
+    line("  decision, as if it were the first about this address")
+    attribution = event.attribution
+    fields(
+        {
+            "counts against": attribution.recipient,
+            "found by": attribution.found_by,
+            "trust": attribution.trust,
+            "decision": _decision(decisions[""]),
+            "because": decisions[""].because,
+        },
+        "    ",
+    )
+    line("  each preset")
+    fields({name: _decision(one) for name, one in decisions.items() if name}, "    ")
+
+
+def _decision(decision: "Decision") -> str:
+    if decision.action is not DecisionAction.SUPPRESS:
+        return f"{decision.action} (rule {decision.rule})"
+    until = f"until {rfc3339(decision.until)}" if decision.until else "for ever"
+    return f"{decision.action} {until} (rule {decision.rule})"
+
+
+def _as_dict(raw: "RawMessage", explanation: "Explanation", decided: _Decided) -> dict[str, object]:
+    from dsnwatch.reading import contract  # noqa: PLC0415  not for --help
+
+    return contract(raw.locator, explanation.reading) | {
+        "parts": list(explanation.parts),
+        "message_fields": explanation.message_fields,
+        "groups": list(explanation.groups),
+        "matches": [[_step(step) for step in one.steps] for one in explanation.recipients],
+        "decisions": [
+            {name or "configured": _decision_dict(one) for name, one in decisions.items()}
+            for _, decisions in decided
+        ],
+    }
+
+
+def _step(step: "Step") -> dict[str, object]:
+    match = step.match
+    return {
+        "rule": match.rule,
+        "reason": step.reason,
+        "field": match.field,
+        "span": list(match.span),
+        "text": match.text,
+    }
+
+
+def _decision_dict(decision: "Decision") -> dict[str, object]:
+    return {
+        "action": decision.action,
+        "rule": decision.rule,
+        "because": decision.because,
+        "until": rfc3339(decision.until),
+    }

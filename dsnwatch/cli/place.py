@@ -1,0 +1,128 @@
+"""What a command stands on: configuration, store, rules and policy, each loaded when asked for."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from dsnwatch import config_file
+from dsnwatch.cli.output import say
+
+if TYPE_CHECKING:
+    from dsnwatch.config import Configuration
+    from dsnwatch.policy import Policy
+    from dsnwatch.reading import Reader
+    from dsnwatch.store import Store
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was said before the command's name: `dsnwatch -v --config FILE import ...`."""
+
+    config: Path | None = None
+    verbose: bool = False
+
+
+class Place:
+    """The surroundings of one command.
+
+    Args:
+        ctx: The command's context; `Given` stands at its root.
+        config: `--config`, said behind the command's name.
+        store: `--store`.
+        verbose: `-v`, said behind the command's name.
+    """
+
+    def __init__(
+        self,
+        ctx: typer.Context,
+        *,
+        config: Path | None = None,
+        store: str | None = None,
+        verbose: bool = False,
+    ) -> None:
+        given = ctx.find_object(Given) or Given()
+        self._config = config or given.config
+        self._store = store
+        self.verbose = verbose or given.verbose
+
+    @cached_property
+    def configuration(self) -> "Configuration":
+        """The whole configuration, checked.
+
+        Raises:
+            ConfigError: As `config.load` has it.
+        """
+        from dsnwatch import config  # noqa: PLC0415  pydantic costs ten bare Pythons
+
+        loaded = config.load(self._config)
+        self._say_config(loaded.file.path)
+        return loaded
+
+    def store_url(self) -> str:
+        """Find the store's URL: `--store`, else the configured one, else the default place."""
+        return self._store or self.configuration.store_url() or _default_url()
+
+    def quick_store_url(self) -> str:
+        """Find the same without checking the rest of the configuration, and so much faster."""
+        if self._store:
+            return self._store
+        file = config_file.read(config_file.find(self._config, os.environ))
+        self._say_config(file.path)
+        return config_file.store_url(file, os.environ) or _default_url()
+
+    @contextmanager
+    def store(self) -> Iterator["Store"]:
+        """Open the store, make it if it is not there, and close it afterwards.
+
+        Raises:
+            StoreError: It cannot be opened, or is not ours.
+        """
+        import logging  # noqa: PLC0415  `check` starts without it
+
+        from dsnwatch.store import open_store  # noqa: PLC0415  SQLAlchemy: a third of a second
+
+        logging.basicConfig(format="dsnwatch: %(message)s", level=logging.WARNING)
+        url = self.store_url()
+        store = open_store(url, node=self.configuration.node)
+        try:
+            self.say_store(store.where)
+            yield store
+        finally:
+            store.close()
+
+    def reader(self) -> "Reader":
+        """Load our rules and the user's.
+
+        Raises:
+            ConfigError: A row of theirs is wrong.
+        """
+        from dsnwatch.reading import Reader  # noqa: PLC0415  loads all the rules
+
+        return Reader.load(self.configuration.rules_directory())
+
+    def policy(self) -> "Policy":
+        """Take the configured policy."""
+        from dsnwatch.policy import Policy  # noqa: PLC0415  needs the configuration anyway
+
+        return Policy.preset(self.configuration.settings.policy.preset)
+
+    def say_store(self, where: object) -> None:
+        """Say where the store lies, to who asked with `-v`."""
+        if self.verbose:
+            say(f"store: {where}")
+
+    def _say_config(self, path: Path | None) -> None:
+        if self.verbose:
+            say(f"configuration: {path or 'none, the defaults hold'}")
+
+
+def _default_url() -> str:
+    from dsnwatch.store.location import default_url  # noqa: PLC0415  not needed with --store
+
+    return default_url(os.environ)

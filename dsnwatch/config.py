@@ -1,0 +1,353 @@
+"""What the configuration may say: each option with its description, unit and default.
+
+One TOML file (`config_file.find` chooses it), over it the environment: `DSNWATCH_STORE__URL` is
+`store.url`. Every value is checked here, once; an unknown key is an error that names the nearest
+known one. Secrets stand in files of their own (`*_file`), never in this one.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+from urllib.parse import quote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from dsnwatch import config_file
+from dsnwatch.config_file import ConfigFile
+from dsnwatch.config_values import Keep
+from dsnwatch.errors import ConfigError
+
+PREFIX = "DSNWATCH_"
+DELIMITER = "__"
+
+Preset = Literal["default", "cold", "newsletter", "transactional", "mailman"]
+
+
+def _option(default: object, description: str, *, unit: str) -> Any:  # noqa: ANN401  pydantic reads the field's type from its annotation
+    return Field(default=default, description=description, json_schema_extra={"unit": unit})
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSection(_Section):
+    """`[store]`: where messages, events and suppressions lie."""
+
+    url: str | None = _option(
+        None,
+        "The database: sqlite:////path/to/dsnwatch.db. Without it $STATE_DIRECTORY/dsnwatch.db, "
+        "else $XDG_STATE_HOME/dsnwatch/dsnwatch.db, else ~/.local/state/dsnwatch/dsnwatch.db.",
+        unit="database URL",
+    )
+    password_file: Path | None = _option(
+        None,
+        "File with the password for a database server; it is put into the URL. A relative path is "
+        "looked for in $CREDENTIALS_DIRECTORY, else beside the configuration file.",
+        unit="path",
+    )
+
+    @model_validator(mode="after")
+    def _password_has_a_user(self) -> "StoreSection":
+        if self.password_file is not None and not urlsplit(self.url or "").username:
+            raise ValueError("password_file needs a url with a user name in it")
+        return self
+
+
+class RulesSection(_Section):
+    """`[rules]`: rows of your own, beside those that come with the program."""
+
+    directory: Path | None = _option(
+        None,
+        "Folder whose *.toml files are read as rules before ours. Without it, rules.d beside the "
+        "configuration file (/etc/dsnwatch/rules.d), where that exists.",
+        unit="path",
+    )
+
+
+class PolicySection(_Section):
+    """`[policy]`: what it takes to suppress an address."""
+
+    preset: Preset = _option(
+        "default",
+        "The set of numbers to decide by: "
+        + ", ".join(get_args(Preset)[:-1])
+        + f" or {get_args(Preset)[-1]}; `dsnwatch explain` shows what each makes of a message.",
+        unit="name",
+    )
+
+
+class KeepSection(_Section):
+    """`[keep]`: how long what was read stays; suppressions and the audit log are not touched."""
+
+    raw_messages: Keep = _option(
+        timedelta(days=30),
+        "How long the bytes of a message stay; the facts read from it stay longer.",
+        unit='length of time ("1d" to "3650d", or "never")',
+    )
+    events: Keep = _option(
+        timedelta(days=400),
+        "How long events and the facts of their messages stay.",
+        unit='length of time ("1d" to "3650d", or "never")',
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured, checked and frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True
+    )
+
+    node: str = _option(
+        "",
+        "Name of this machine on every row it writes. Without it, the host name.",
+        unit="text",
+    )
+    stream: str = _option(
+        "",
+        "The kind of mail (newsletter, invoices ...) that messages count for where neither the "
+        "source nor --stream says.",
+        unit="text",
+    )
+    store: StoreSection = _option(StoreSection(), "Where everything is kept.", unit="section")
+    rules: RulesSection = _option(RulesSection(), "Rules of your own.", unit="section")
+    policy: PolicySection = _option(PolicySection(), "What suppresses.", unit="section")
+    keep: KeepSection = _option(KeepSection(), "How long things stay.", unit="section")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment go before the file; nothing else is read."""
+        assert issubclass(settings_cls, Settings)
+        return env_settings, init_settings
+
+
+class Configuration:
+    """The settings in force, the file they came from, and what follows from both.
+
+    Attributes:
+        settings: Checked values.
+        file: What was read; `file.path` is None where there is no file.
+    """
+
+    def __init__(self, settings: Settings, file: ConfigFile) -> None:
+        self.settings = settings
+        self.file = file
+
+    @property
+    def node(self) -> str:
+        """The name of this machine on rows: the configured one, else the host name."""
+        return self.settings.node or socket.gethostname()
+
+    def store_url(self) -> str | None:
+        """Get the database URL with its password in it; None stands for the default place.
+
+        Raises:
+            ConfigError: The password file cannot be read.
+        """
+        store = self.settings.store
+        if store.url is None or store.password_file is None:
+            return store.url
+        parts = urlsplit(store.url)
+        password = quote(self.secret(store.password_file, "store.password_file"), safe="")
+        host = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=f"{parts.username}:{password}@{host}").geturl()
+
+    def rules_directory(self) -> Path | None:
+        """Get the folder with the user's own rules; None where there is none.
+
+        Raises:
+            ConfigError: It is configured and does not exist.
+        """
+        configured = self.settings.rules.directory
+        if configured is None:
+            beside = (self.file.path or config_file.DEFAULT_PATH).parent / "rules.d"
+            return beside if beside.is_dir() else None
+        found = self._beside(configured)
+        if not found.is_dir():
+            raise ConfigError(
+                f"{self._place(('rules', 'directory'))}: rules.directory: {found} is no folder; "
+                "make it, or take the line out"
+            )
+        return found
+
+    def secret(self, path: Path, key: str) -> str:
+        """Read a secret from its file, without the line end behind it.
+
+        Args:
+            path: As configured; a relative one lies in $CREDENTIALS_DIRECTORY where systemd set
+                it, else beside the configuration file.
+            key: The option that names it, for the error.
+
+        Raises:
+            ConfigError: The file cannot be read, or is empty.
+        """
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        found = Path(folder) / path if folder else self._beside(path)
+        try:
+            text = found.read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigError(
+                f"{self._place(key.split('.'))}: {key}: {found} cannot be read ({why}); "
+                "make the file, or give it to the service with LoadCredential="
+            ) from error
+        if not text:
+            raise ConfigError(f"{self._place(key.split('.'))}: {key}: {found} is empty")
+        return text
+
+    def values(self) -> Iterator[tuple[str, object, str]]:
+        """Give each option as (dotted key, value for TOML or JSON, where the value comes from).
+
+        Passwords inside URLs are replaced by `***`.
+        """
+        plain = self.settings.model_dump(mode="json")
+        for key, _ in options():
+            value: object = plain
+            for part in key.split("."):
+                assert isinstance(value, dict)
+                value = value[part]
+            if key == "store.url" and isinstance(value, str):
+                value = redacted(value)
+            yield key, value, self._origin(key)
+
+    def _origin(self, key: str) -> str:
+        variable = _variable(key.split("."))
+        if variable in os.environ:
+            return f"${variable}"
+        parts = key.split(".")
+        return self.file.place(parts) if self.file.has(parts) else "default"
+
+    def _place(self, key: Sequence[str]) -> str:
+        variable = _variable(key)
+        return f"${variable}" if variable in os.environ else self.file.place(key)
+
+    def _beside(self, path: Path) -> Path:
+        return path if self.file.path is None else self.file.path.parent / path
+
+
+def load(argument: Path | None = None) -> Configuration:
+    """Read and check the configuration in force.
+
+    Args:
+        argument: The file `--config` named, if any.
+
+    Raises:
+        ConfigError: It names the file, the line and the key (or the environment variable), what
+            is wrong, and for an unknown key the nearest known one.
+    """
+    file = config_file.read(config_file.find(argument, os.environ))
+    for name in os.environ:
+        _refuse_unknown_variable(name)
+    for key in file.data:
+        if key.startswith("_"):  # pydantic-settings takes these as arguments of its own
+            raise ConfigError(f"{file.place((key,))}: unknown key '{key}'; {nearest(key)}")
+    try:
+        return Configuration(Settings(**cast("dict[str, Any]", file.data)), file)
+    except SettingsError as error:
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        raise ConfigError(f"the environment: {error}{cause}; write plain values") from error
+    except ValidationError as error:
+        raise ConfigError(_first_complaint(error, file)) from error
+
+
+def options() -> Iterator[tuple[str, FieldInfo]]:
+    """Give every option there is, as its dotted key and its field."""
+
+    def walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+        for name, info in model.model_fields.items():
+            if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+                yield from walk(info.annotation, f"{prefix}{name}.")
+            else:
+                yield f"{prefix}{name}", info
+
+    return walk(Settings, "")
+
+
+def redacted(url: str) -> str:
+    """Write a database URL without the password in it."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()
+
+
+def nearest(key: str) -> str:
+    """Say which known option an unknown one stands nearest to, as the end of an error."""
+    known = [name for name, _ in options()]
+    sections = sorted({name.partition(".")[0] for name in known if "." in name})
+    if near := get_close_matches(key, [*known, *sections], n=1):
+        return f"did you mean '{near[0]}'?"
+    last_parts = {name.rpartition(".")[2]: name for name in known}
+    if near := get_close_matches(key.rpartition(".")[2], last_parts, n=1):
+        return f"did you mean '{last_parts[near[0]]}'?"
+    section = key.rpartition(".")[0]
+    here = [name for name in known if name.rpartition(".")[0] == section]
+    return f"known here: {', '.join(here if section else [*here, *sections])}"
+
+
+def _variable(key: Sequence[str | int]) -> str:
+    return PREFIX + DELIMITER.join(str(part).upper() for part in key)
+
+
+def _refuse_unknown_variable(name: str) -> None:
+    """Refuse `DSNWATCH_STROE__URL`; one without `__` may be another program's affair."""
+    if not name.startswith(PREFIX) or DELIMITER not in name:
+        return
+    known = [_variable(key.split(".")) for key, _ in options()]
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+        raise ConfigError(f"${name}: no such option; {hint}")
+
+
+def _first_complaint(error: ValidationError, file: ConfigFile) -> str:
+    complaints = error.errors(include_url=False)
+    first = complaints[0]
+    key = first["loc"]
+    dotted = ".".join(str(part) for part in key)
+    variable = _variable(key)
+    place = f"${variable}" if variable in os.environ else file.place(key)
+    if first["type"] == "extra_forbidden":
+        said = f"unknown key '{dotted}'; {nearest(dotted)}"
+    else:
+        said = f"{dotted}: {_plain(first)}"
+    more = len(complaints) - 1
+    return f"{place}: {said}" + (f" (and {more} more)" if more else "")
+
+
+def _plain(complaint: Mapping[str, Any]) -> str:
+    """Say in our words what pydantic found."""
+    match complaint["type"]:
+        case "value_error":
+            return str(complaint["ctx"]["error"])
+        case "literal_error":
+            given = complaint["input"]
+            near = get_close_matches(str(given), get_args(Preset), n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            return f"'{given}' is none of {complaint['ctx']['expected']}{hint}"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a section of its own, not a value"
+        case "string_type" | "path_type":
+            return f"must be text in quotes, not {complaint['input']!r}"
+        case _:
+            return str(complaint["msg"])
