@@ -8,9 +8,9 @@ status code, weak words, the reply code, the dialect's own default, `undetermine
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, StatusCode, Verdict
+from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, Verdict
 from dsnwatch.rfc.address import domain_of
-from dsnwatch.rfc.status_code import find, find_reply
+from dsnwatch.rfc.status_code import vague
 from dsnwatch.rules import Rules
 from dsnwatch.rules.causes import Where
 from dsnwatch.rules.phrases import flatten
@@ -51,7 +51,6 @@ class Evidence:
 def evidence(said: RecipientStatus, report: BounceReport, rules: Rules) -> Evidence:
     """Gather what is known of one recipient's failure."""
     flat = flatten(said.diagnostic)
-    status, reply = _codes(said)
     domain = domain_of(said.recipient)
     provider = (
         rules.providers.by_host(said.remote_mta or "")
@@ -60,28 +59,9 @@ def evidence(said: RecipientStatus, report: BounceReport, rules: Rules) -> Evide
     )
     host = report.reporting_mta or ""
     local = bool(domain) and (host == domain or host.endswith("." + domain))
-    return Evidence(flat, said.prose, Where(provider, report.dialect, status, reply, local))
-
-
-def _codes(said: RecipientStatus) -> tuple[StatusCode | None, str | None]:
-    """Choose between the Status field and the codes in the reply; in prose look last."""
-    in_reply = find(said.diagnostic)
-    status, reply = said.status, said.reply_code or find_reply(said.diagnostic)
-    if in_reply is not None and (status is None or not _vague(in_reply) or _vague(status)):
-        status = in_reply
-    if said.prose and (status is None or _vague(status)) and in_reply is None:
-        written = find(said.prose)
-        status = (
-            written if written is not None and (status is None or not _vague(written)) else status
-        )
-    if said.prose and reply is None:
-        reply = find_reply(said.prose)
-    return status, reply
-
-
-def _vague(code: StatusCode) -> bool:
-    """Whether a code says nothing but its class."""
-    return code.subject == 0
+    return Evidence(
+        flat, said.prose, Where(provider, report.dialect, said.status, said.reply_code, local)
+    )
 
 
 def matches(known: Evidence, rules: Rules) -> Iterator[Match]:
@@ -165,7 +145,7 @@ def _permanent(said: RecipientStatus, where: Where, reason: str) -> bool | None:
     if said.action is Action.DELAYED:
         return False
     status, reply = where.status, where.reply
-    if status is not None and (not _vague(status) or not status.permanent):
+    if status is not None and (not vague(status) or not status.permanent):
         # Haraka makes 5.1.2 of "tried all MXs" (fixtures/dsn/haraka).
         return status.permanent and (reason != "network_error" or status.subject != 1)
     if reply is not None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from dsnwatch.model import Action, BounceReport, Kind, OriginalMessage, RecipientStatus
 from dsnwatch.prose import about, aimed, recipients, remote_host, split_returned, whole
@@ -10,8 +11,8 @@ from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
 from dsnwatch.rfc.delivery_status import field_groups
 from dsnwatch.rfc.feedback_report import feedback_report
-from dsnwatch.rfc.mime import KEPT_HEADERS, Headers, Pieces, cut
-from dsnwatch.rfc.status_code import find, find_reply, from_field
+from dsnwatch.rfc.mime import Headers, Pieces, cut
+from dsnwatch.rfc.status_code import from_field, told
 from dsnwatch.rules import Rules
 from dsnwatch.rules.dialects import Dialect
 from dsnwatch.rules.phrases import flatten, lowered
@@ -19,6 +20,8 @@ from dsnwatch.ses import notification
 
 _SIGNS_IN = 3000
 """Characters of the text in which the signs of a dialect are looked for."""
+_SIGNS_IN_REPORT = 600
+"""The same beside a delivery-status part: there they only name the writer."""
 
 _ACTIONS = {action.value: action for action in Action} | {
     "error": Action.FAILED,  # OpenSMTPD (fixtures/dsn/opensmtpd), seen in 6.8
@@ -35,8 +38,8 @@ _FIELDS_IN_TEXT = re.compile(
     r"(?:^|\n)(?=(?:[A-Z][A-Za-z\-]+:[^\n]*\n+){0,8}(?:Final|Original)-Recipient:)", re.IGNORECASE
 )
 _MAX_DIAGNOSTIC = 4000
-_OUR_SIDE = (b"to", b"delivered-to", b"x-original-to", b"from", b"reply-to", b"return-path")
-_SENDERS = (b"from", b"sender", b"reply-to", b"return-path", b"errors-to")
+_OUR_SIDE = ("to", "delivered-to", "x-original-to", "from", "reply-to", "return-path")
+_SENDERS = ("from", "sender", "reply-to", "return-path", "errors-to")
 
 
 def parse(data: bytes, rules: Rules) -> BounceReport:
@@ -65,17 +68,31 @@ class _Message:
         self.text, self.returned, marker = pieces.text, pieces.returned, ""
         if self.returned is None and self.text:
             self.text, marker, self.returned = split_returned(self.text, rules.dialects)
-        sender, subject = (lowered(self.headers.text(name)) for name in (b"from", b"subject"))
-        self.from_person = _from_person(self.headers, sender, subject)
-        self.dialects = rules.dialects.find(
+        self.marker = marker
+
+    @cached_property
+    def from_person(self) -> bool:
+        """Whether a person or a list wrote this."""
+        return _from_person(self.headers, *self._sender_and_subject)
+
+    @cached_property
+    def _sender_and_subject(self) -> tuple[str, str]:
+        return lowered(self.headers.text("from")), lowered(self.headers.text("subject"))
+
+    @cached_property
+    def dialects(self) -> list[Dialect]:
+        """The dialects that show their signs; of a person's mail only those of no bounce."""
+        sender, subject = self._sender_and_subject
+        signs_in = _SIGNS_IN if self.pieces.delivery_status is None else _SIGNS_IN_REPORT
+        shown = self.rules.dialects.find(
             sender,
             " ".join(subject.split()),
-            " ".join(lowered(f"{self.text[:_SIGNS_IN]} {marker}").split()),
+            " ".join(lowered(f"{self.text[:signs_in]} {self.marker}").split()),
             self.headers,
         )
-        if self.from_person:
-            self.dialects = [row for row in self.dialects if row.kind is not Kind.BOUNCE]
-        self.hints = self._hints()
+        if self.pieces.delivery_status is None and self.from_person:
+            return [row for row in shown if row.kind is not Kind.BOUNCE]
+        return shown
 
     def report(self) -> BounceReport:
         """Try each form a report can have, the most telling first."""
@@ -119,12 +136,12 @@ class _Message:
         diagnostic = _diagnostic(group.get("diagnostic-code", ""))
         if not diagnostic and "(" in group.get("status", ""):
             diagnostic = group["status"].partition("(")[2].rstrip(") ")
-        status = from_field(group.get("status", ""))
         said = (group.get("action") or "failed").split()[:1]
         action = _ACTIONS.get(said[0].lower().rstrip(";,.") if said else "failed", Action.FAILED)
         prose = about(self.text, final or address)
         if action is Action.DELAYED and self._given_up(prose):
             action = Action.FAILED
+        reply_code, status = told(from_field(group.get("status", "")), diagnostic, prose)
         remote = _HOST_TYPE.sub("", group.get("remote-mta", ""), count=1).lower()
         return RecipientStatus(
             recipient=address,
@@ -132,7 +149,7 @@ class _Message:
             original_recipient=original,
             final_recipient=final,
             status=status,
-            reply_code=find_reply(diagnostic) or find_reply(group.get("status", "")),
+            reply_code=reply_code,
             diagnostic=diagnostic,
             prose=prose,
             remote_mta=remote.split()[0].strip("()[]") if remote.split() else None,
@@ -144,7 +161,7 @@ class _Message:
             return address
         if address and not address.startswith(("|", "/", "@", '"|')):
             return whole(address, self.hints)
-        failed = find_all(self.headers.get(b"x-failed-recipients") or "")
+        failed = find_all(self.headers.get("x-failed-recipients") or "")
         if len(failed) == 1:
             return failed[0]
         return self.hints[0] if len(self.hints) == 1 else address
@@ -152,7 +169,7 @@ class _Message:
     def _given_up(self, prose: str) -> bool:
         """Whether the words of the dialect make a delay notice the final one."""
         flat = flatten(prose)
-        return any(phrase.find(flat) for row in self.dialects for phrase in row.given_up)
+        return any(row.given_up.find(flat) for row in self.dialects)
 
     def _feedback(self) -> BounceReport | None:
         if self.pieces.feedback_report is None:
@@ -190,22 +207,25 @@ class _Message:
         if dialect.id == "any" and auto_replied(self.headers):
             return ()
         found = tuple(self._distinct(iter(recipients(dialect, self.text, self.hints))))
-        if found or not self.headers.get(b"x-failed-recipients"):
+        if found or not self.headers.get("x-failed-recipients"):
             return found
         return tuple(
-            self._by_header(address)
-            for address in find_all(self.headers.get(b"x-failed-recipients") or "")
+            self._named(address)
+            for address in find_all(self.headers.get("x-failed-recipients") or "")
         )
 
-    def _by_header(self, address: str) -> RecipientStatus:
+    def _named(self, address: str, action: Action = Action.FAILED) -> RecipientStatus:
+        """Make what is known of somebody whom only a header or a library names."""
+        prose = about(self.text, address)
+        reply_code, status = told(None, "", prose)
         return RecipientStatus(
             address,
-            Action.FAILED,
+            action,
             final_recipient=address,
-            status=find(self.text),
-            reply_code=find_reply(self.text),
-            prose=about(self.text, address),
-            remote_mta=remote_host(self.text),
+            status=status,
+            reply_code=reply_code,
+            prose=prose,
+            remote_mta=remote_host(prose),
         )
 
     def _about(self, kind: Kind) -> tuple[RecipientStatus, ...]:
@@ -213,7 +233,7 @@ class _Message:
         if kind is Kind.COMPLAINT:
             named = self.hints
         elif kind in {Kind.UNSUBSCRIBE, Kind.AUTO_REPLY}:
-            named = find_all(self.headers.get(b"from") or "")[:1]
+            named = find_all(self.headers.get("from") or "")[:1]
         else:
             named = []
         return tuple(
@@ -238,10 +258,10 @@ class _Message:
         """Find who is meant when only the words of the text make it a bounce."""
         flat = flatten(self.text)
         row = self.rules.dialects.by_id.get("any")
-        if row is None or not any(phrase.find(flat) for phrase in row.begin):
+        if row is None or not row.begin.find(flat):
             return []
         headers = [self.headers, *([self.returned] if self.returned else [])]
-        if self.returned is not None and self.returned.get(b"list-id") is not None:
+        if self.returned is not None and self.returned.get("list-id") is not None:
             return []
         own = [
             address
@@ -259,20 +279,12 @@ class _Message:
 
         message = Message()
         for name in ("from", "to", "subject"):
-            message[name] = self.headers.text(name.encode()).replace("\n", " ")
+            message[name] = self.headers.text(name).replace("\n", " ")
         message.set_payload(self.text[: 1 << 15])
         temporary, permanent = all_failures(message)
         for found, action in ((permanent, Action.FAILED), (temporary, Action.DELAYED)):
             for raw in sorted(found):
-                address = normalise(raw.decode("utf-8", "replace"))
-                yield RecipientStatus(
-                    address,
-                    action,
-                    final_recipient=address,
-                    status=find(self.text),
-                    reply_code=find_reply(self.text),
-                    prose=about(self.text, address),
-                )
+                yield self._named(normalise(raw.decode("utf-8", "replace")), action)
 
     def _distinct(self, found: Iterator[RecipientStatus | None]) -> Iterator[RecipientStatus]:
         """Leave out nobodies and whom the report names a second time."""
@@ -284,13 +296,14 @@ class _Message:
                     seen.add(told)
                     yield one
 
-    def _hints(self) -> list[str]:
+    @cached_property
+    def hints(self) -> list[str]:
         """Whole addresses the message knows besides: who failed by header, whom it was sent to."""
-        named = self.headers.get(b"x-failed-recipients") or ""
+        named = self.headers.get("x-failed-recipients") or ""
         if self.returned is not None:
             named += " " + " ".join(
                 self.returned.get(name) or ""
-                for name in (b"x-hmxmroriginalrecipient", b"delivered-to", b"to")
+                for name in ("x-hmxmroriginalrecipient", "delivered-to", "to")
             )
         return find_all(named[:4000])
 
@@ -302,7 +315,7 @@ class _Message:
         fields: dict[str, str] | None = None,
     ) -> BounceReport:
         fields = fields or {}
-        received = (self.headers.get(b"received") or "").rpartition(";")[2]
+        received = (self.headers.get("received") or "").rpartition(";")[2]
         reporting = _HOST_TYPE.sub("", fields.get("reporting-mta", ""), count=1).split()
         arrival = fields.get("arrival-date")
         return BounceReport(
@@ -311,7 +324,7 @@ class _Message:
             message_id=_message_id(self.headers),
             reporting_mta=reporting[0].lower() if reporting else None,
             arrival_date=date(arrival) if arrival else None,
-            received_at=date(received) or date(self.headers.get(b"date") or ""),
+            received_at=date(received) or date(self.headers.get("date") or ""),
             original=self._original(fields.get("original-envelope-id") or None),
             recipients=found,
             defects=tuple(dict.fromkeys(self.pieces.defects)),
@@ -321,26 +334,25 @@ class _Message:
         headers = self.returned
         if not headers:
             return OriginalMessage(envelope_id=envelope_id)
-        kept = ((name, headers.get(name.encode())) for name in KEPT_HEADERS)
         return OriginalMessage(
             message_id=_message_id(headers),
             envelope_id=envelope_id,
-            from_=headers.text(b"from") or None,
-            subject=headers.text(b"subject") or None,
-            headers=tuple((name, value[:1000]) for name, value in kept if value is not None),
+            from_=headers.text("from") or None,
+            subject=headers.text("subject") or None,
+            headers=headers.kept(),
         )
 
 
 def _from_person(headers: Headers, sender: str, subject: str) -> bool:
     """Whether a person or a list wrote this, whatever it quotes; texts in lower case."""
     address = (find_all(sender) or [""])[-1]
-    if not sender.strip() or (headers.get(b"return-path") or "").strip() == "<>":
+    if not sender.strip() or (headers.get("return-path") or "").strip() == "<>":
         return False
     if _SYSTEM.search(address.partition("@")[0] or sender) or "mail deliver" in sender:
         return False
-    if subject.startswith(_ANSWERED) or headers.get(b"list-id") is not None:
+    if subject.startswith(_ANSWERED) or headers.get("list-id") is not None:
         return True
-    return headers.get(b"in-reply-to") is not None and headers.get(b"auto-submitted") is None
+    return headers.get("in-reply-to") is not None and headers.get("auto-submitted") is None
 
 
 _SYSTEM = re.compile(r"daemon|post_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce")
@@ -371,7 +383,7 @@ _ANSWERED = (
 
 
 def _message_id(headers: Headers) -> str | None:
-    return (headers.get(b"message-id") or "").strip("<> \t")[:998] or None
+    return (headers.get("message-id") or "").strip("<> \t")[:998] or None
 
 
 def _kind(found: tuple[RecipientStatus, ...]) -> Kind:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dsnwatch.model import Action, RecipientStatus
 from dsnwatch.rfc.address import ADDRESS, find_all, normalise
 from dsnwatch.rfc.mime import Headers, returned_headers
-from dsnwatch.rfc.status_code import find, find_reply
+from dsnwatch.rfc.status_code import told
 from dsnwatch.rules.dialects import TOKEN, Dialect, DialectTable, masked
 from dsnwatch.rules.phrases import flatten, lowered
 
@@ -93,8 +93,7 @@ def recipients(dialect: Dialect, text: str, hints: Sequence[str] = ()) -> list[R
     if not blocks:
         return []
     flat = flatten(text)
-    delayed = any(phrase.find(flat) for phrase in dialect.delayed)
-    action = Action.DELAYED if delayed else Action.FAILED
+    action = Action.DELAYED if dialect.delayed.find(flat) else Action.FAILED
     said: dict[str, str] = {}
     for block in blocks:
         address = whole(normalise(block.address), hints)
@@ -106,14 +105,13 @@ def recipients(dialect: Dialect, text: str, hints: Sequence[str] = ()) -> list[R
 
 
 def _status(address: str, words: str, prose: str, action: Action) -> RecipientStatus:
-    where = words if find_reply(words) or find(words) else ""
-    source = where or (words if not prose else f"{words}\n{prose}")
+    reply_code, status = told(None, words, prose)
     return RecipientStatus(
         recipient=address,
         action=action,
         final_recipient=address,
-        status=find(source),
-        reply_code=find_reply(source),
+        status=status,
+        reply_code=reply_code,
         diagnostic=words,
         prose=prose,
         remote_mta=remote_host(words or prose),
@@ -135,10 +133,10 @@ def _blocks(dialect: Dialect, lines: list[str]) -> list[_Block]:
     for raw in lines:
         line = raw.strip()[:MAX_LINE]
         low = lowered(line)
-        if blocks and dialect.end and any(phrase.find(low) for phrase in dialect.end):
+        if blocks and dialect.end.find(low):
             break
         if not started:
-            started = any(phrase.find(low) for phrase in dialect.begin)
+            started = bool(dialect.begin.find(low))
             if not started or "@" not in line:
                 continue
         opened = _open(dialect, line)

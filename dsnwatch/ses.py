@@ -8,7 +8,7 @@ from typing import Any
 
 from dsnwatch.model import Action, Kind, RecipientStatus
 from dsnwatch.rfc.address import normalise
-from dsnwatch.rfc.status_code import find, find_reply, from_field
+from dsnwatch.rfc.status_code import from_field, told
 
 _KINDS = {
     "Bounce": (Kind.BOUNCE, "bouncedRecipients"),
@@ -58,13 +58,15 @@ def _recipient(one: object, kind: Kind, body: dict[str, Any]) -> RecipientStatus
     diagnostic = (
         diagnostic.partition(";")[2].strip() if diagnostic.startswith("smtp;") else diagnostic
     )
+    prose = " ".join(str(body.get(name) or "") for name in ("bounceType", "bounceSubType"))
+    reply_code, status = told(from_field(str(given.get("status") or "")), diagnostic, prose)
     return RecipientStatus(
         recipient=address,
         action=Action.FAILED if kind is Kind.BOUNCE else Action.DELIVERED,
         final_recipient=address,
-        status=from_field(str(given.get("status") or "")) or find(diagnostic),
-        reply_code=find_reply(diagnostic),
+        status=status,
+        reply_code=reply_code,
         diagnostic=diagnostic,
-        prose=" ".join(str(body.get(name) or "") for name in ("bounceType", "bounceSubType")),
+        prose=prose,
         remote_mta=str(body.get("reportingMTA") or "").rpartition(";")[2].strip() or None,
     )

@@ -16,7 +16,10 @@ _COMMENT = re.compile(r"\s+\([^()]*\)\s*$")
 _MAX = 1000
 
 _ALNUM = r"A-Za-z0-9\u0080-\U0010ffff"
-ADDRESS = rf"[^\s<>\"',;:()\[\]|\\@]{{1,64}}@[{_ALNUM}](?:[{_ALNUM}._\-]{{0,252}}[{_ALNUM}])?"
+ADDRESS = (
+    r"(?<![^\s<>\"',;:()\[\]|\\@])[^\s<>\"',;:()\[\]|\\@]{1,64}"
+    rf"@[{_ALNUM}](?:[{_ALNUM}._\-]{{0,252}}[{_ALNUM}])?"
+)
 """What counts as an address in running text; a regular expression without groups."""
 
 _IN_TEXT = re.compile(ADDRESS)

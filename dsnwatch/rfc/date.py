@@ -4,7 +4,7 @@ Source: RFC 5322 section 3.3, with the liberties of section 4.3.
 """
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 _DATE = re.compile(
     r"(\d{1,2})[ \-]+(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ \-,]+(\d{4}|\d{2})\s+"
@@ -55,15 +55,15 @@ def date(text: str) -> datetime | None:
     else:
         offset = timedelta(hours=_ZONES.get((zone or "").lower(), 0))
     try:
-        local = datetime(
+        moment = datetime(
             full,
             _MONTHS[month.lower()],
             int(day),
             int(hour),
             int(minute),
             min(int(second or 0), 59),
-            tzinfo=timezone(offset) if offset else UTC,
+            tzinfo=UTC,
         )
-        return local.astimezone(UTC)
+        return moment - offset
     except (ValueError, OverflowError):
         return None

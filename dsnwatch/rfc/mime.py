@@ -11,8 +11,6 @@ import binascii
 import html
 import re
 from dataclasses import dataclass, field
-from email.errors import MessageError
-from email.header import decode_header, make_header
 
 MAX_LOOK = 1 << 20
 """Octets of a message that are looked at; reports stand before what they return."""
@@ -39,9 +37,11 @@ KEPT_HEADERS = (
 )
 """Returned headers that are kept on the report besides Message-ID, From and Subject."""
 
-_FOLD = re.compile(r"\n[ \t]+")
+_FIELD = re.compile(r"^([^:\n]{1,80}):(.*)", re.MULTILINE)
 _BOUNDARY = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,300})\"|([^\s;\"]{1,300}))", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.IGNORECASE)
+_WORD = re.compile(r"=\?([A-Za-z0-9_.:\-]{1,40})(?:\*[^?]{0,20})?\?([bBqQ])\?([^? ]{0,1000})\?=")
+_BETWEEN_WORDS = re.compile(r"\?=\s+=\?")
 _SNIFFED = re.compile(
     rb"(?:^|\n)--([^\n]{1,200})\n(?=content-(?:type|transfer|disp))", re.IGNORECASE
 )
@@ -54,48 +54,48 @@ _TAG = re.compile(r"<(?![^<>@\s]{1,64}@)[/!a-zA-Z][^<>]{0,4000}>")
 
 
 class Headers:
-    """A block of headers in which single ones are looked up when wanted."""
+    """A block of headers, by name; of a repeated one the first counts."""
 
-    __slots__ = ("_block", "_lower")
+    __slots__ = ("_block", "_parsed")
 
     def __init__(self, block: bytes) -> None:
         """Take a block with LF line ends, without the blank line that closes it."""
-        self._block = b"\n" + block[:MAX_HEADERS]
-        self._lower = self._block.lower()
+        self._block = block
+        self._parsed: dict[str, str] | None = None
 
-    def get(self, name: bytes) -> str | None:
+    @property
+    def _fields(self) -> dict[str, str]:
+        if self._parsed is None:
+            self._parsed = self._parse()
+        return self._parsed
+
+    def _parse(self) -> dict[str, str]:
+        block = self._block[:MAX_HEADERS]
+        if b"\n " in block or b"\n\t" in block:
+            block = block.replace(b"\n\t", b" ").replace(b"\n ", b" ")
+        try:
+            text = block.decode()
+        except UnicodeDecodeError:
+            text = block.decode("latin-1")
+        return {name.lower(): body for name, body in reversed(_FIELD.findall(text))}
+
+    def get(self, name: str) -> str | None:
         """Return the unfolded body of the first field of that (lower-case) name; None if absent."""
-        at = self._lower.find(b"\n" + name + b":")
-        return None if at < 0 else self._body(at + len(name) + 2)
+        value = self._fields.get(name)
+        return None if value is None else value.strip()
 
-    def all(self, name: bytes) -> list[str]:
-        """Return the bodies of all fields of that name, in order."""
-        bodies: list[str] = []
-        at = self._lower.find(b"\n" + name + b":")
-        while at >= 0 and len(bodies) < MAX_PARTS:
-            bodies.append(self._body(at + len(name) + 2))
-            at = self._lower.find(b"\n" + name + b":", at + 1)
-        return bodies
-
-    def text(self, name: bytes) -> str:
+    def text(self, name: str) -> str:
         """Return the body with its encoded words decoded (RFC 2047); "" if absent."""
-        body = self.get(name)
-        return "" if body is None else decoded_words(body)
+        value = self._fields.get(name)
+        return "" if value is None else decoded_words(value.strip())
+
+    def kept(self) -> tuple[tuple[str, str], ...]:
+        """Return those of KEPT_HEADERS that are there, at most 1,000 characters of each."""
+        fields = self._fields
+        return tuple((name, fields[name].strip()[:1000]) for name in KEPT_HEADERS if name in fields)
 
     def __bool__(self) -> bool:
-        return b":" in self._block
-
-    def _body(self, start: int) -> str:
-        block = self._block
-        end = block.find(b"\n", start)
-        while end >= 0 and block[end + 1 : end + 2] in {b" ", b"\t"}:
-            end = block.find(b"\n", end + 1)
-        raw = block[start:] if end < 0 else block[start:end]
-        try:
-            value = raw.decode()
-        except UnicodeDecodeError:
-            value = raw.decode("latin-1")
-        return (_FOLD.sub(" ", value) if "\n" in value else value).strip()
+        return bool(self._fields)
 
 
 def decoded_words(body: str) -> str:
@@ -105,10 +105,19 @@ def decoded_words(body: str) -> str:
     """
     if "=?" not in body:
         return body
+    return _WORD.sub(_decoded_word, _BETWEEN_WORDS.sub("?==?", body[:4000]))
+
+
+def _decoded_word(found: re.Match[str]) -> str:
+    charset, encoding, text = found.groups()
     try:
-        return str(make_header(decode_header(body[:2000])))
-    except (ValueError, LookupError, MessageError):
-        return body
+        if encoding in "bB":
+            octets = binascii.a2b_base64(text + "=" * (-len(text) % 4))
+        else:
+            octets = binascii.a2b_qp(text, header=True)
+        return octets.decode(_WIDER.get(charset.lower(), charset), "replace")
+    except (ValueError, LookupError):
+        return found[0]
 
 
 @dataclass(slots=True)
@@ -179,7 +188,7 @@ def _split(block: bytes) -> tuple[bytes, bytes]:
 
 def _enter(pieces: Pieces, headers: Headers, body: bytes, depth: int) -> None:
     """Sort one entity (the message or a part) into its piece."""
-    declared = headers.get(b"content-type")
+    declared = headers.get("content-type")
     kind = (declared or "text/plain").partition(";")[0].strip().lower()
     if kind.startswith("multipart/"):
         _enter_multipart(pieces, declared or "", body, depth)
@@ -278,7 +287,7 @@ def _enter_parts(pieces: Pieces, boundary: bytes, body: bytes, depth: int) -> No
 
 def _octets(headers: Headers, body: bytes, defects: list[str]) -> bytes:
     """Undo the transfer encoding."""
-    encoding = (headers.get(b"content-transfer-encoding") or "").lower()
+    encoding = (headers.get("content-transfer-encoding") or "").lower()
     if "base64" in encoding:
         try:
             return binascii.a2b_base64(body)

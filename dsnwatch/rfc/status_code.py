@@ -10,6 +10,8 @@ from dsnwatch.model import StatusCode
 
 _CODE = r"([45]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9]|\.[0-9])"
 
+_LEADING = re.compile(rf"([45][0-9]{{2}})[ \-]{_CODE}")
+
 # After a reply code: "550 5.1.1", "550-5.1.1", "550 #5.1.0", "550 [5.1.1]", "550 <a@b>: 5.1.1".
 _AFTER_REPLY = re.compile(
     rf"(?<![0-9.])[245][0-9]{{2}}(?:[ \-]+(?:<[^<> ]{{1,320}}>:? ?)?)[#(\[]?{_CODE}"
@@ -32,34 +34,70 @@ _REPLY_BEFORE_CODE = re.compile(
 )
 
 
-def find(text: str) -> StatusCode | None:
-    """Find the enhanced status code in a line an SMTP server said.
+def codes(text: str) -> tuple[str | None, StatusCode | None]:
+    """Find the reply code and the enhanced status code in a line an SMTP server said.
 
     Args:
         text: One reply or Diagnostic-Code, unfolded; any case.
 
     Returns:
-        The first code that follows a reply code, else the first that opens the text or is marked
-        as one, else the first that stands alone; None where there is none. A dotted quad
-        ("host 5.1.1.7") and a version ("Exim 4.9.6") are not codes. The class may contradict the
-        reply code ("550 4.2.2"): both are kept, `classify` chooses.
+        The reply code (4xx or 5xx): the one before the enhanced code where there is one, else the
+        first three digits that stand where one would. The enhanced code: the first that follows a
+        reply code, else the first that opens the text or is marked as one, else the first that
+        stands alone. None for what is not there. A dotted quad ("host 5.1.1.7") and a version
+        ("Exim 4.9.6") are not codes. The class may contradict the reply code ("550 4.2.2"): both
+        are kept, `classify` chooses.
 
     Raises:
         Nothing. Mail is never a reason to raise; it is a reason to record a defect.
 
-    Source: RFC 3463 section 2; its place in a reply, RFC 2034.
+    Source: RFC 5321 section 4.2; RFC 3463 section 2; where a code stands in a reply, RFC 2034.
     """
+    leading = _LEADING.match(text)
+    if leading is not None:  # most replies: nothing has to be searched for
+        return leading[1], StatusCode.of(leading[2])
+    return _reply(text), _status(text)
+
+
+def told(
+    reported: StatusCode | None, reply: str, prose: str
+) -> tuple[str | None, StatusCode | None]:
+    """Choose among the codes a report tells of one recipient.
+
+    Args:
+        reported: The Status field; None where there is none.
+        reply: What the refusing server said.
+        prose: What the report says besides.
+
+    Returns:
+        The reply code and the enhanced status code to go by: the one in the reply where it says
+        more than its class, since relays rewrite the Status field; then the field; then prose.
+    """
+    reply_code, status = codes(reply)
+    silent = status is None
+    if status is None or (vague(status) and reported is not None):
+        status = reported
+    if prose and (reply_code is None or (silent and (status is None or vague(status)))):
+        written_reply, written = codes(prose)
+        reply_code = reply_code or written_reply
+        if silent and written is not None and (status is None or not vague(written)):
+            status = written if status is None or vague(status) else status
+    return reply_code, status
+
+
+def vague(code: StatusCode) -> bool:
+    """Whether a code says nothing but its class (x.0.0)."""
+    return code.subject == 0
+
+
+def _status(text: str) -> StatusCode | None:
+    if "." not in text:
+        return None
     found = _AFTER_REPLY.search(text) or _MARKED.search(text) or _LOOSE.search(text)
     return StatusCode.of(found[1]) if found else None
 
 
-def find_reply(text: str) -> str | None:
-    """Find the SMTP reply code (4xx or 5xx) in a line an SMTP server said.
-
-    Returns:
-        The code before an enhanced code where there is one, else the first three digits that
-        stand where a reply code would; None where there are none.
-    """
+def _reply(text: str) -> str | None:
     found = _REPLY_BEFORE_CODE.search(text) or _REPLY.search(text)
     return found[1] if found else None
 

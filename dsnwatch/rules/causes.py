@@ -114,19 +114,22 @@ class CauseTable:
         causes.sort(key=lambda cause: not cause.bound)
         self.rows = tuple(causes)
         self.by_id = {cause.id: cause for cause in causes}
+        # A row's vetoes stand in the same index, under numbers below zero.
         self._index = PhraseIndex(
-            (phrase, number) for number, cause in enumerate(causes) for phrase in cause.phrases
+            [
+                *((phrase, row) for row, cause in enumerate(causes) for phrase in cause.phrases),
+                *((phrase, ~row) for row, cause in enumerate(causes) for phrase in cause.unless),
+            ]
         )
 
     def find(self, text: str, where: Where) -> Iterator[Found]:
         """Yield the rows that speak for a flat text (`phrases.flatten`), most believed first."""
-        for number, phrase in self._index.candidates(text):
-            cause = self.rows[number]
-            if not cause.applies(where):
-                continue
-            span = phrase.find(text)
-            if span is not None and not any(veto.find(text) for veto in cause.unless):
-                yield Found(cause, phrase, span)
+        vetoed: set[int] = set()
+        for number, phrase, span in self._index.find(text):
+            if number < 0:
+                vetoed.add(~number)
+            elif number not in vetoed and self.rows[number].applies(where):
+                yield Found(self.rows[number], phrase, span)
 
 
 def _cause(file: str, row: dict[str, Any]) -> Cause:

@@ -103,7 +103,7 @@ class Sign:
 
     from_: Phrase | None
     subject: Phrase | None
-    header: tuple[bytes, str] | None
+    header: tuple[str, str] | None
     text: Phrase | None
 
     @property
@@ -111,16 +111,26 @@ class Sign:
         """The phrase by which the sign is looked for; None when it asks for a header only."""
         return self.text or self.subject or self.from_
 
+    @property
+    def alone(self) -> bool:
+        """Whether the leading phrase is all it asks for."""
+        return (
+            sum(asked is not None for asked in (self.from_, self.subject, self.header, self.text))
+            == 1
+        )
+
     def shows(self, from_: str, subject: str, text: str, headers: Headers) -> bool:
         """Whether all that it asks for is there; texts as in `DialectTable.find`."""
-        if self.header is not None:
-            body = headers.get(self.header[0])
-            if body is None or self.header[1] not in body.lower():
-                return False
-        return all(
-            phrase is None or phrase.find(where) is not None
-            for phrase, where in ((self.text, text), (self.subject, subject), (self.from_, from_))
-        )
+        if self.text is not None and self.text.find(text) is None:
+            return False
+        if self.subject is not None and self.subject.find(subject) is None:
+            return False
+        if self.from_ is not None and self.from_.find(from_) is None:
+            return False
+        if self.header is None:
+            return True
+        body = headers.get(self.header[0])
+        return body is not None and self.header[1] in body.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +154,12 @@ class Dialect:
     file: str
     kind: Kind
     signs: tuple[Sign, ...]
-    begin: tuple[Phrase, ...]
-    end: tuple[Phrase, ...]
+    begin: PhraseIndex
+    end: PhraseIndex
     recipient: tuple[re.Pattern[str], ...]
     returned: tuple[str, ...]
-    delayed: tuple[Phrase, ...]
-    given_up: tuple[Phrase, ...]
+    delayed: PhraseIndex
+    given_up: PhraseIndex
     default: str | None
 
 
@@ -160,17 +170,17 @@ class DialectTable:
         """Build from pairs of a file name and a row; a wrong row is a RuleError."""
         self.rows = tuple(_dialect(file, row) for file, row in rows)
         self.by_id = {row.id: row for row in self.rows}
+        signs = [(row, sign) for row in range(len(self.rows)) for sign in self.rows[row].signs]
+        self._signs = tuple(signs)
         self._index = PhraseIndex(
             (sign.leading, number)
-            for number, row in enumerate(self.rows)
-            for sign in row.signs
+            for number, (_, sign) in enumerate(signs)
             if sign.leading is not None
         )
-        self._by_header = [
-            number
-            for number, row in enumerate(self.rows)
-            if any(sign.leading is None for sign in row.signs)
-        ]
+        self._by_header: dict[str, list[tuple[int, str]]] = {}
+        for row, sign in signs:
+            if sign.leading is None and sign.header is not None:
+                self._by_header.setdefault(sign.header[0], []).append((row, sign.header[1]))
         markers = {line for row in self.rows for line in row.returned}
         self._returned = frozenset(core_of(line) for line in markers if not line.endswith("{*}"))
         self._returned_starts = tuple(
@@ -186,13 +196,21 @@ class DialectTable:
             text: The beginning of the report text, lower case, white space as single blanks.
             headers: The message's own.
         """
-        hits = {number for number, _ in self._index.candidates(f"{from_}\n{subject}\n{text}")}
-        hits.update(self._by_header)
-        return [
-            self.rows[number]
-            for number in sorted(hits)
-            if any(sign.shows(from_, subject, text, headers) for sign in self.rows[number].signs)
-        ]
+        first, second = len(from_), len(from_) + 1 + len(subject)
+        shown: set[int] = set()
+        for number, phrase, (start, _) in self._index.find(f"{from_}\n{subject}\n{text}"):
+            row, sign = self._signs[number]
+            if row in shown:
+                continue
+            field = sign.from_ if start < first else sign.subject if start < second else sign.text
+            if (sign.alone and field is phrase) or sign.shows(from_, subject, text, headers):
+                shown.add(row)
+        for name, asked in self._by_header.items():
+            body = headers.get(name)
+            if body is not None:
+                low = body.lower()
+                shown.update(row for row, words in asked if words in low)
+        return [self.rows[row] for row in sorted(shown)]
 
     def returns(self, line: str) -> bool:
         """Whether a line of the text says that the returned message begins behind it."""
@@ -217,12 +235,12 @@ def _dialect(file: str, row: dict[str, Any]) -> Dialect:
             file=file,
             kind=Kind(row.get("kind", "bounce")),
             signs=tuple(_sign(sign) for sign in row.get("signs", ())),
-            begin=tuple(Phrase.of(text) for text in row.get("begin", ())),
-            end=tuple(Phrase.of(text) for text in row.get("end", ())),
+            begin=PhraseIndex.of(row.get("begin", ())),
+            end=PhraseIndex.of(row.get("end", ())),
             recipient=tuple(compile_line(text) for text in row.get("recipient", ())),
             returned=tuple(row.get("returned", ())),
-            delayed=tuple(Phrase.of(text) for text in row.get("delayed", ())),
-            given_up=tuple(Phrase.of(text) for text in row.get("given_up", ())),
+            delayed=PhraseIndex.of(row.get("delayed", ())),
+            given_up=PhraseIndex.of(row.get("given_up", ())),
             default=row.get("default"),
         )
     except ValueError as error:
@@ -236,6 +254,6 @@ def _sign(given: dict[str, str]) -> Sign:
     return Sign(
         from_=Phrase.of(given["from"]) if "from" in given else None,
         subject=Phrase.of(given["subject"]) if "subject" in given else None,
-        header=(name.strip().encode(), words.strip()) if name else None,
+        header=(name.strip(), words.strip()) if name else None,
         text=Phrase.of(given["text"]) if "text" in given else None,
     )

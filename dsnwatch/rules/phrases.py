@@ -7,7 +7,7 @@ edge of a word unless it begins or ends with `{*}`.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import ahocorasick
@@ -59,7 +59,7 @@ def flatten(text: str) -> str:
     return flat
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Phrase:
     """Literals that follow each other.
 
@@ -84,6 +84,16 @@ class Phrase:
     def rarest(self) -> str:
         """The longest literal: if it is not there, the phrase is not."""
         return max(self.literals, key=len)
+
+    def here(self, text: str, end: int) -> tuple[int, int] | None:
+        """Return the span of a phrase of one literal seen to end there; None at no edge."""
+        literal = self.literals[0]
+        start = end - len(literal)
+        if (self.open_start or not start or _edge(text[start - 1], literal[0])) and (
+            self.open_end or end == len(text) or _edge(literal[-1], text[end])
+        ):
+            return start, end
+        return None
 
     def find(self, text: str) -> tuple[int, int] | None:
         """Return the span in a flat text, None where it does not stand."""
@@ -123,6 +133,10 @@ def _edge(left: str, right: str) -> bool:
     return not (left.isalnum() and right.isalnum()) or left >= _CJK or right >= _CJK
 
 
+Entry = tuple[int, Phrase]
+"""A caller's number and one of the phrases it stands for."""
+
+
 class PhraseIndex:
     """Finds which of many phrases stand in a text, by one pass over it.
 
@@ -131,7 +145,7 @@ class PhraseIndex:
 
     def __init__(self, phrases: Iterable[tuple[Phrase, int]]) -> None:
         """Index each phrase under its longest literal."""
-        by_literal: dict[str, list[tuple[int, Phrase]]] = {}
+        by_literal: dict[str, list[Entry]] = {}
         for phrase, number in phrases:
             by_literal.setdefault(phrase.rarest, []).append((number, phrase))
         self._automaton = ahocorasick.Automaton()
@@ -141,19 +155,38 @@ class PhraseIndex:
             self._automaton.make_automaton()
         self._empty = not by_literal
 
-    def candidates(self, text: str) -> Iterator[tuple[int, Phrase]]:
-        """Yield, in order of the caller's numbers, the phrases whose longest literal is there."""
-        if self._empty:
-            return
-        found = {entries for _, entries in self._automaton.iter(text)}
-        if found:
-            yield from sorted(
-                (entry for entries in found for entry in entries), key=lambda entry: entry[0]
-            )
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "PhraseIndex":
+        """Index the phrases of a row, of which it is enough to know that one is there."""
+        return cls((Phrase.of(text), number) for number, text in enumerate(texts))
 
-    def find(self, text: str) -> Iterator[tuple[int, Phrase, tuple[int, int]]]:
-        """Yield number, phrase and span of each phrase that stands in a flat text, in order."""
-        for number, phrase in self.candidates(text):
-            span = phrase.find(text)
-            if span is not None:
-                yield number, phrase, span
+    def __bool__(self) -> bool:
+        return not self._empty
+
+    def find(self, text: str) -> list[tuple[int, Phrase, tuple[int, int]]]:
+        """List number, phrase and span of each phrase that stands in a text, in order of number.
+
+        Args:
+            text: In the form the phrases are written in (`flatten`, `lowered`).
+        """
+        if self._empty:
+            return []
+        found: dict[Entry, tuple[int, int]] = {}
+        for end, entries in self._automaton.iter(text):
+            for entry in entries:
+                if entry in found:
+                    continue
+                phrase = entry[1]
+                if len(phrase.literals) == 1:
+                    span = phrase.here(text, end + 1)
+                else:
+                    span = phrase.find(text)
+                if span is not None:
+                    found[entry] = span
+        if not found:
+            return []
+        return sorted(((*entry, span) for entry, span in found.items()), key=_number)
+
+
+def _number(found: tuple[int, Phrase, tuple[int, int]]) -> int:
+    return found[0]

@@ -45,9 +45,8 @@ class ProviderTable:
 
     def by_text(self, text: str) -> str | None:
         """Find who speaks like that; `text` is flat."""
-        for number, _, _ in self._index.find(text):
-            return self.rows[number].id
-        return None
+        found = self._index.find(text)
+        return self.rows[found[0][0]].id if found else None
 
 
 def _provider(file: str, row: dict[str, Any]) -> Provider:
