@@ -6,7 +6,7 @@ status code, weak words, the reply code, the dialect's own default, `undetermine
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, Verdict
 from dsnwatch.rfc.address import domain_of
@@ -30,8 +30,7 @@ _CONFIDENCE = {
 _PROSE_DISCOUNT = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Everything a verdict can rest on, worked out once.
 
     Attributes:

@@ -219,11 +219,11 @@ class _Book:
         ]
         keys = writer.stored_event_keys([event.key for event in fresh])
         fresh = [event for event in fresh if event.key not in keys]
-        failed = [event for event in fresh if event.kind is Kind.BOUNCE]
+        counted = [event for event in fresh if policy.looks_back(event)]
         past: dict[str, tuple[PastEvent, ...]] = {}
-        if failed:
-            since = min(event.occurred_at for event in failed) - policy.memory
-            past = writer.past_events({event.attribution.recipient for event in failed}, since)
+        if counted:
+            since = min(event.occurred_at for event in counted) - policy.memory
+            past = writer.past_events({event.attribution.recipient for event in counted}, since)
         rows = writer.suppressions_of({event.attribution.recipient for event in fresh})
         return cls(
             ids,

@@ -20,7 +20,7 @@ from dsnwatch.ses import notification
 
 _SIGNS_IN = 3000
 """Characters of the text in which the signs of a dialect are looked for."""
-_SIGNS_IN_REPORT = 600
+_SIGNS_IN_REPORT = 400
 """The same beside a delivery-status part: there they only name the writer."""
 
 _ACTIONS = {action.value: action for action in Action} | {
@@ -37,6 +37,7 @@ _HOST_TYPE = re.compile(r"\s*(?:dns|dsn|smtp|x-unix-hostname|ip|local)\s*;\s*", 
 _FIELDS_IN_TEXT = re.compile(
     r"(?:^|\n)(?=(?:[A-Z][A-Za-z\-]+:[^\n]*\n+){0,8}(?:Final|Original)-Recipient:)", re.IGNORECASE
 )
+_TELLS = ("action", "status", "diagnostic-code")
 _MAX_DIAGNOSTIC = 4000
 _OUR_SIDE = ("to", "delivered-to", "x-original-to", "from", "reply-to", "return-path")
 _SENDERS = ("from", "sender", "reply-to", "return-path", "errors-to")
@@ -102,9 +103,14 @@ class _Message:
                 return report
         if self.pieces.disposition is not None:
             return self._made(Kind.DISPOSITION, "rfc8098", ())
-        if auto_replied(self.headers):
+        if auto_replied(self.headers) and not self._announces_report:
             return self._made(Kind.AUTO_REPLY, "rfc3834", self._about(Kind.AUTO_REPLY))
         return self._last_resort()
+
+    @property
+    def _announces_report(self) -> bool:
+        """Whether the message says it is a delivery report; one that is none is cut short."""
+        return "delivery-status" in (self.headers.get("content-type") or "").lower()
 
     def _delivery_status(self) -> BounceReport | None:
         body, dialect = self.pieces.delivery_status, "rfc3464"
@@ -133,6 +139,11 @@ class _Message:
         address = self._usable(address)
         if not address:
             return None
+        if group.keys().isdisjoint(_TELLS):
+            self.pieces.defects.append(f"nothing is said of {address}")
+            return None
+        if "action" not in group:
+            self.pieces.defects.append("no Action field")
         diagnostic = _diagnostic(group.get("diagnostic-code", ""))
         if not diagnostic and "(" in group.get("status", ""):
             diagnostic = group["status"].partition("(")[2].rstrip(") ")
@@ -204,9 +215,12 @@ class _Message:
         return None
 
     def _in_text(self, dialect: Dialect) -> tuple[RecipientStatus, ...]:
-        if dialect.id == "any" and auto_replied(self.headers):
-            return ()
-        found = tuple(self._distinct(iter(recipients(dialect, self.text, self.hints))))
+        text = self.text
+        if dialect.id == "any":
+            if auto_replied(self.headers) and not self._announces_report:
+                return ()
+            text = _unquoted(text)
+        found = tuple(self._distinct(iter(recipients(dialect, text, self.hints))))
         if found or not self.headers.get("x-failed-recipients"):
             return found
         return tuple(
@@ -256,7 +270,8 @@ class _Message:
 
     def _aimed(self) -> list[RecipientStatus]:
         """Find who is meant when only the words of the text make it a bounce."""
-        flat = flatten(self.text)
+        text = _unquoted(self.text)
+        flat = flatten(text)
         row = self.rules.dialects.by_id.get("any")
         if row is None or not row.begin.find(flat):
             return []
@@ -269,7 +284,7 @@ class _Message:
             for name in names
             for address in find_all(block.get(name) or "")
         ]
-        return aimed(self.text, own, self.hints)
+        return aimed(text, own, self.hints)
 
     def _flufl(self) -> Iterator[RecipientStatus]:
         """Let flufl.bounce look at the message without what it returned."""
@@ -280,7 +295,7 @@ class _Message:
         message = Message()
         for name in ("from", "to", "subject"):
             message[name] = self.headers.text(name).replace("\n", " ")
-        message.set_payload(self.text[: 1 << 15])
+        message.set_payload(_unquoted(self.text)[: 1 << 15])
         temporary, permanent = all_failures(message)
         for found, action in ((permanent, Action.FAILED), (temporary, Action.DELAYED)):
             for raw in sorted(found):
@@ -380,6 +395,13 @@ _ANSWERED = (
     "転送:",
 )
 """How the subject of an answered or forwarded mail begins."""
+
+
+def _unquoted(text: str) -> str:
+    """Leave out lines that quote somebody else's mail."""
+    if "\n>" not in text:
+        return text
+    return "\n".join(line for line in text.split("\n") if not line.startswith(">"))
 
 
 def _message_id(headers: Headers) -> str | None:

@@ -256,6 +256,10 @@ class Policy:
         """How far before an event its rows look; older failures never matter to it."""
         return max((rule.within for rule in self.rules), default=timedelta())
 
+    def looks_back(self, event: BounceEvent) -> bool:
+        """Whether what follows from an event hangs on the recipient's other failures."""
+        return any(rule.count > 1 and rule.describes(event) for rule in self.rules)
+
 
 def decide(policy: Policy, event: BounceEvent, past: Sequence[PastEvent]) -> Decision:
     """Say what follows from one event, given what else is stored of its recipient.

@@ -18,6 +18,10 @@ MAX_TEXT = 1 << 16
 """Octets of a text part that are decoded."""
 MAX_HEADERS = 1 << 18
 """Octets of a header block that are looked at."""
+MAX_GUESSED = 400
+"""Octets by which a charset is guessed that nobody declared."""
+MAX_PART_HEAD = 1 << 14
+"""Octets of a part's headers that are looked at."""
 MAX_DEPTH = 8
 MAX_PARTS = 200
 
@@ -38,6 +42,9 @@ KEPT_HEADERS = (
 """Returned headers that are kept on the report besides Message-ID, From and Subject."""
 
 _FIELD = re.compile(r"^([^:\n]{1,80}):(.*)", re.MULTILINE)
+_PART_TYPE = re.compile(rb"\ncontent-type:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
+_PART_ENCODING = re.compile(rb"\ncontent-transfer-encoding:[ \t]*([^\n]*)", re.IGNORECASE)
+_FOLDED = re.compile(r"\n[ \t]+")
 _BOUNDARY = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,300})\"|([^\s;\"]{1,300}))", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.IGNORECASE)
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:\-]{1,40})(?:\*[^?]{0,20})?\?([bBqQ])\?([^? ]{0,1000})\?=")
@@ -166,13 +173,17 @@ def cut(data: bytes) -> Pieces:
     if b"\r" in data:
         data = data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     head, body = _split(data)
-    pieces = Pieces(Headers(head))
-    if not data.strip(b"\n \0"):
+    headers = Headers(head)
+    pieces = Pieces(headers)
+    if not body and b"\n\n" not in data and not data.startswith(b"\n"):
+        pieces.defects.append("ends within its header")
+    if not head and not body.strip(b"\n \0"):
         pieces.defects.append("empty message")
         return pieces
-    if not pieces.headers or b"\0" in head:
+    if not headers or b"\0" in head:
         pieces.defects.append("no readable header")
-    _enter(pieces, pieces.headers, body, 0)
+    encoding = (headers.get("content-transfer-encoding") or "").lower()
+    _enter(pieces, headers.get("content-type"), encoding, body, 0)
     return pieces
 
 
@@ -186,10 +197,9 @@ def _split(block: bytes) -> tuple[bytes, bytes]:
     return block[:end], block[end + 2 :]
 
 
-def _enter(pieces: Pieces, headers: Headers, body: bytes, depth: int) -> None:
+def _enter(pieces: Pieces, declared: str | None, encoding: str, body: bytes, depth: int) -> None:
     """Sort one entity (the message or a part) into its piece."""
-    declared = headers.get("content-type")
-    kind = (declared or "text/plain").partition(";")[0].strip().lower()
+    kind = declared.partition(";")[0].strip().lower() if declared else "text/plain"
     if kind.startswith("multipart/"):
         _enter_multipart(pieces, declared or "", body, depth)
         return
@@ -197,21 +207,21 @@ def _enter(pieces: Pieces, headers: Headers, body: bytes, depth: int) -> None:
         _enter_parts(pieces, sniffed, body, depth)
         return
     pieces.content_types.append(kind)
-    if kind == "text/plain" or (depth == 0 and not kind.startswith(("text/html", "message/"))):
-        if not pieces.text:
-            pieces.text = _text(headers, declared, body, pieces.defects)
-    elif kind == "text/html":
-        if not pieces.text:
-            pieces.text = plain(_text(headers, declared, body, pieces.defects))
+    if kind in _RETURNED:
+        if pieces.returned is None:
+            content = _octets(encoding, body, pieces.defects).lstrip(b"\n")
+            pieces.returned = Headers(_split(content)[0])
+            pieces.attached = content
     elif kind in _REPORT_PARTS:
         name = _REPORT_PARTS[kind]
         if getattr(pieces, name) is None:
-            setattr(pieces, name, _octets(headers, body, pieces.defects))
-    elif kind in _RETURNED and pieces.returned is None:
-        content = _octets(headers, body, pieces.defects)
-        content = content.lstrip(b"\n")
-        pieces.returned = Headers(_split(content)[0])
-        pieces.attached = content
+            setattr(pieces, name, _octets(encoding, body, pieces.defects))
+    elif pieces.text:
+        return
+    elif kind == "text/html":
+        pieces.text = plain(_text(declared, encoding, body, pieces.defects))
+    elif kind == "text/plain" or (depth == 0 and not kind.startswith("message/")):
+        pieces.text = _text(declared, encoding, body, pieces.defects)
 
 
 _REPORT_PARTS = {
@@ -265,29 +275,47 @@ def _enter_parts(pieces: Pieces, boundary: bytes, body: bytes, depth: int) -> No
         pieces.defects.append("parts nested too deeply")
         return
     delimiter = b"\n--" + boundary
-    if body.startswith(delimiter[1:]):
-        body = b"\n" + body
-    at = body.find(delimiter)
+    length = len(delimiter)
+    body = b"\n" + body
+    at = _delimiter(body, delimiter, 0)
     while at >= 0:
-        start = body.find(b"\n", at + len(delimiter))
-        following = body.find(delimiter, at + len(delimiter))
-        ends = body.startswith(b"--", at + len(delimiter))
-        if start < 0 or (ends and following < 0):
+        start = body.find(b"\n", at + length)
+        if start < 0 or body.startswith(b"--", at + length):
             return
+        following = _delimiter(body, delimiter, start)
         if len(pieces.content_types) >= MAX_PARTS:
             pieces.defects.append("too many parts")
             return
-        part = body[start + 1 :] if following < 0 else body[start + 1 : following]
-        if part and not ends:
-            head, content = _split(part)
-            _enter(pieces, Headers(head), content, depth + 1)
+        end = following if following >= 0 else len(body)
+        blank = body.find(b"\n\n", start, end)
+        if blank < 0:
+            blank = end
+        head = body[start : min(blank, start + MAX_PART_HEAD)]
+        declared, encoding = _PART_TYPE.search(head), _PART_ENCODING.search(head)
+        _enter(
+            pieces,
+            _FOLDED.sub(" ", declared[1].decode("latin-1")) if declared else None,
+            encoding[1].decode("latin-1").lower() if encoding else "",
+            body[blank + 2 : end],
+            depth + 1,
+        )
         at = following
     pieces.defects.append("multipart is not closed")
 
 
-def _octets(headers: Headers, body: bytes, defects: list[str]) -> bytes:
+def _delimiter(body: bytes, delimiter: bytes, start: int) -> int:
+    """Find the next delimiter line; a longer boundary that begins alike is another's."""
+    at = body.find(delimiter, start)
+    while at >= 0 and body[at + len(delimiter) : at + len(delimiter) + 1] not in _AFTER_BOUNDARY:
+        at = body.find(delimiter, at + 1)
+    return at
+
+
+_AFTER_BOUNDARY = frozenset({b"", b"\n", b"-", b" ", b"\t"})
+
+
+def _octets(encoding: str, body: bytes, defects: list[str]) -> bytes:
     """Undo the transfer encoding."""
-    encoding = (headers.get("content-transfer-encoding") or "").lower()
     if "base64" in encoding:
         try:
             return binascii.a2b_base64(body)
@@ -305,9 +333,9 @@ def _salvaged(body: bytes) -> bytes:
     return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
 
 
-def _text(headers: Headers, declared: str | None, body: bytes, defects: list[str]) -> str:
+def _text(declared: str | None, encoding: str, body: bytes, defects: list[str]) -> str:
     """Decode a text part to a string with LF line ends."""
-    octets = _octets(headers, body[:MAX_TEXT], defects)
+    octets = _octets(encoding, body[:MAX_TEXT], defects)
     found = _CHARSET.search(declared) if declared else None
     text = _decoded(octets, found[1] if found else None)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
@@ -334,6 +362,9 @@ def _decoded(octets: bytes, charset: str | None) -> str:
     return _guessed(octets)
 
 
+_HIGH = bytes(range(0x80, 0x100))
+_FEW = 12
+"""A text with one letter in this many beyond ASCII is in a language of few accents."""
 _WIDER = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
@@ -347,10 +378,14 @@ _WIDER = {
 
 
 def _guessed(octets: bytes) -> str:
-    """Decode 8-bit text that declares nothing; the last resort, and the slow one."""
+    """Decode 8-bit text that declares nothing: a few accents are Latin, more are guessed at."""
+    high = len(octets) - len(octets.translate(None, _HIGH))
+    if high * _FEW < len(octets):
+        return octets.decode("cp1252", "replace")
     import charset_normalizer  # noqa: PLC0415  100 ms at import, needed by few messages
 
-    best = charset_normalizer.from_bytes(octets[:4096]).best()
+    telling = b"\n".join(line for line in octets.split(b"\n") if not line.isascii())
+    best = charset_normalizer.from_bytes(telling[:MAX_GUESSED]).best()
     return octets.decode(best.encoding if best else "latin-1", "replace")
 
 

@@ -10,6 +10,9 @@ from dsnwatch.model import StatusCode
 
 _CODE = r"([45]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9]|\.[0-9])"
 
+_OPENING_REPLY = re.compile(r"\s*([45][0-9]{2})(?:[ \-]|$)")
+_ANY_CODE = re.compile(r"[45]\.[0-9]{1,3}\.[0-9]")
+_ANY_REPLY = re.compile(r"[45][0-9]{2}")
 _LEADING = re.compile(rf"([45][0-9]{{2}})[ \-]{_CODE}")
 
 # After a reply code: "550 5.1.1", "550-5.1.1", "550 #5.1.0", "550 [5.1.1]", "550 <a@b>: 5.1.1".
@@ -91,13 +94,17 @@ def vague(code: StatusCode) -> bool:
 
 
 def _status(text: str) -> StatusCode | None:
-    if "." not in text:
+    if not _ANY_CODE.search(text):  # cheaper than to search for each of the three in vain
         return None
     found = _AFTER_REPLY.search(text) or _MARKED.search(text) or _LOOSE.search(text)
     return StatusCode.of(found[1]) if found else None
 
 
 def _reply(text: str) -> str | None:
+    if not _ANY_REPLY.search(text):
+        return None
+    if opening := _OPENING_REPLY.match(text):
+        return opening[1]
     found = _REPLY_BEFORE_CODE.search(text) or _REPLY.search(text)
     return found[1] if found else None
 

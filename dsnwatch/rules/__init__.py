@@ -74,6 +74,8 @@ def load(folder: Path | None = None) -> Rules:
                 f"[[provider]] and [[disable]]"
             )
     disabled = {row.get("id") for _, content in users for row in content.get("disable", ())}
+    if disabled:
+        _check_disabled(users)
     categories = {
         row["id"]: Category(row["id"], BounceClass(row["class"]), Fault(row["fault"]), row["says"])
         for row in _read(HERE / "categories.toml")["reason"]
@@ -99,6 +101,22 @@ def load(folder: Path | None = None) -> Rules:
         dialects=DialectTable(rows("dialect", "dialects.toml")),
         providers=ProviderTable(rows("provider", "providers.toml")),
     )
+
+
+def _check_disabled(users: list[tuple[str, dict[str, Any]]]) -> None:
+    """See that each `[[disable]]` names a row of ours."""
+    ours = {row["id"] for file, kind in _FILES for row in _read(HERE / file)[kind]}
+    for name, content in users:
+        for row in content.get("disable", ()):
+            if row.get("id") not in ours:
+                raise RuleError(name, str(row.get("id")), "disables a row that is not there")
+
+
+_FILES = (
+    ("causes.toml", "cause"),
+    ("dialects.toml", "dialect"),
+    ("providers.toml", "provider"),
+)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dsnwatch.errors import RuleError
 from dsnwatch.model import StatusCode
@@ -27,8 +27,7 @@ _KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """The circumstances a row may ask for.
 
     Attributes:
@@ -96,8 +95,7 @@ class Cause:
         return bool(self.providers or self.dialects or self.local)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A row that spoke, and the words it heard."""
 
     cause: Cause
@@ -154,7 +152,7 @@ def _cause(file: str, row: dict[str, Any]) -> Cause:
         weak=row.get("weak", False),
         unless=tuple(_phrase(file, name, text) for text in row.get("unless", ())),
         source=row.get("source", ""),
-        examples=tuple(row["examples"]),
+        examples=tuple(row.get("examples", ())),
         counterexamples=tuple(row.get("not", ())),
     )
 

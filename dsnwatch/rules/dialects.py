@@ -67,8 +67,11 @@ def compile_line(template: str) -> re.Pattern[str]:
     """Make a matcher of one masked line out of a template.
 
     Raises:
-        ValueError: A place is unknown, or `{*}` stands before one without words between.
+        ValueError: It names no recipient or two, a place is unknown, or `{*}` stands before one
+            without words between.
     """
+    if sum(template.count(place) for place in ("{addr}", "{local}")) != 1:
+        raise ValueError(f"'{template}' names no recipient, or two; it needs one {{addr}}")
     pattern = ""
     pending = False  # a `{*}` waits for what it reaches to
     position = 0

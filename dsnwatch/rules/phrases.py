@@ -85,16 +85,6 @@ class Phrase:
         """The longest literal: if it is not there, the phrase is not."""
         return max(self.literals, key=len)
 
-    def here(self, text: str, end: int) -> tuple[int, int] | None:
-        """Return the span of a phrase of one literal seen to end there; None at no edge."""
-        literal = self.literals[0]
-        start = end - len(literal)
-        if (self.open_start or not start or _edge(text[start - 1], literal[0])) and (
-            self.open_end or end == len(text) or _edge(literal[-1], text[end])
-        ):
-            return start, end
-        return None
-
     def find(self, text: str) -> tuple[int, int] | None:
         """Return the span in a flat text, None where it does not stand."""
         at, start = 0, -1
@@ -129,12 +119,20 @@ def _find(text: str, literal: str, at: int, *, edge_before: bool, edge_after: bo
 
 
 def _edge(left: str, right: str) -> bool:
-    """Whether a word may end between two characters; in scripts without blanks it always may."""
-    return not (left.isalnum() and right.isalnum()) or left >= _CJK or right >= _CJK
+    """Whether a word may end between two letters; in scripts without blanks it always may."""
+    return not (_wordlike(left) and _wordlike(right))
 
 
-Entry = tuple[int, Phrase]
-"""A caller's number and one of the phrases it stands for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """A phrase in the index, with what is needed to see whether it stands at a hit."""
+
+    number: int
+    phrase: Phrase
+    length: int
+    alone: bool
+    edge_before: bool
+    edge_after: bool
 
 
 class PhraseIndex:
@@ -145,9 +143,18 @@ class PhraseIndex:
 
     def __init__(self, phrases: Iterable[tuple[Phrase, int]]) -> None:
         """Index each phrase under its longest literal."""
-        by_literal: dict[str, list[Entry]] = {}
+        by_literal: dict[str, list[_Entry]] = {}
         for phrase, number in phrases:
-            by_literal.setdefault(phrase.rarest, []).append((number, phrase))
+            literal = phrase.rarest
+            entry = _Entry(
+                number,
+                phrase,
+                len(literal),
+                len(phrase.literals) == 1,
+                not phrase.open_start and _wordlike(literal[0]),
+                not phrase.open_end and _wordlike(literal[-1]),
+            )
+            by_literal.setdefault(literal, []).append(entry)
         self._automaton = ahocorasick.Automaton()
         for literal, entries in by_literal.items():
             self._automaton.add_word(literal, tuple(entries))
@@ -171,22 +178,35 @@ class PhraseIndex:
         """
         if self._empty:
             return []
-        found: dict[Entry, tuple[int, int]] = {}
-        for end, entries in self._automaton.iter(text):
+        found: dict[_Entry, tuple[int, int]] = {}
+        size = len(text)
+        for last, entries in self._automaton.iter(text):
+            end = last + 1
             for entry in entries:
                 if entry in found:
                     continue
-                phrase = entry[1]
-                if len(phrase.literals) == 1:
-                    span = phrase.here(text, end + 1)
+                if entry.alone:
+                    start = end - entry.length
+                    if entry.edge_before and start and _wordlike(text[start - 1]):
+                        continue
+                    if entry.edge_after and end < size and _wordlike(text[end]):
+                        continue
+                    found[entry] = (start, end)
                 else:
-                    span = phrase.find(text)
-                if span is not None:
-                    found[entry] = span
+                    span = entry.phrase.find(text)
+                    if span is not None:
+                        found[entry] = span
         if not found:
             return []
-        return sorted(((*entry, span) for entry, span in found.items()), key=_number)
+        return sorted(
+            [(entry.number, entry.phrase, span) for entry, span in found.items()], key=_first
+        )
 
 
-def _number(found: tuple[int, Phrase, tuple[int, int]]) -> int:
+def _first(found: tuple[int, Phrase, tuple[int, int]]) -> int:
     return found[0]
+
+
+def _wordlike(letter: str) -> bool:
+    """Whether a letter joins with its neighbour into one word."""
+    return letter.isalnum() and letter < _CJK

@@ -9,6 +9,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _RANDOM_BITS = 80
+_TAIL_BITS = 20
 
 
 class Ulids:
@@ -17,6 +18,7 @@ class Ulids:
     def __init__(self) -> None:
         self._lock = Lock()
         self._last = 0
+        self._shown = (-1, "")
 
     def next(self, now: datetime) -> str:
         """Give the next one: 26 characters of Crockford's base 32 in upper case.
@@ -35,7 +37,16 @@ class Ulids:
             else:
                 self._last += 1
             value = self._last
-        return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
+            return (
+                self._head(value >> _TAIL_BITS) + _PAIRS[value >> 10 & 1023] + _PAIRS[value & 1023]
+            )
+
+    def _head(self, head: int) -> str:
+        """Spell all but the last four letters; within a millisecond they seldom change."""
+        if self._shown[0] != head:
+            letters = [_PAIRS[head >> shift & 1023] for shift in range(100, -1, -10)]
+            self._shown = (head, "".join(letters))
+        return self._shown[1]
 
 
 _ulids = Ulids()
