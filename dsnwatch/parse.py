@@ -1,5 +1,6 @@
 """From octets to a `BounceReport`: what the message said, before anyone judges it."""
 
+import logging
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -192,7 +193,7 @@ class _Message:
             return self._made(Kind.COMPLAINT, "rfc6591", ())
         if not feedback.complains:
             return self._made(Kind.OTHER, "rfc5965", ())
-        named = feedback.recipients or tuple(self.hints)
+        named = feedback.recipients or (() if feedback.redacted else tuple(self.hints))
         complained = tuple(
             RecipientStatus(name, Action.DELIVERED, final_recipient=name) for name in named
         )
@@ -292,11 +293,15 @@ class _Message:
 
         from flufl.bounce import all_failures  # noqa: PLC0415  likewise
 
+        logging.getLogger("flufl.bounce").disabled = True  # it logs what its detectors trip over
         message = Message()
         for name in ("from", "to", "subject"):
             message[name] = self.headers.text(name).replace("\n", " ")
         message.set_payload(_unquoted(self.text)[: 1 << 15])
-        temporary, permanent = all_failures(message)
+        try:
+            temporary, permanent = all_failures(message)
+        except (AttributeError, TypeError, ValueError, LookupError):
+            return  # a detector that did not expect such a message
         for found, action in ((permanent, Action.FAILED), (temporary, Action.DELAYED)):
             for raw in sorted(found):
                 yield self._named(normalise(raw.decode("utf-8", "replace")), action)

@@ -43,8 +43,8 @@ ROLES = frozenset(
 """Local parts of people one is told to ask, not of people who did not get the mail."""
 
 _HEADER_BLOCK = re.compile(
-    r"(?:\A|\n[-=_*\s]*\n)[>|]? ?(?=(?:Return-Path|Received|X-Received|DKIM-Signature|Delivered-To|"
-    r"X-Original-To|ARC-Seal|Message-ID|MIME-Version):[ \t]?\S)",
+    r"(?:\A|\n[-=_* \t]*\n)[>|]? ?(?=(?:Return-Path|Received|X-Received|DKIM-Signature|"
+    r"Delivered-To|X-Original-To|ARC-Seal|Message-ID|MIME-Version):[ \t]?\S)",
     re.IGNORECASE,
 )
 

@@ -51,10 +51,15 @@ def _object(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _whole(value: object) -> str:
+    """A text without halves of characters, which JSON can hold and nothing else."""
+    return str(value or "").encode("utf-8", "replace").decode()
+
+
 def _recipient(one: object, kind: Kind, body: dict[str, Any]) -> RecipientStatus:
     given = one if isinstance(one, dict) else {"emailAddress": one}
-    address = normalise(str(given.get("emailAddress") or ""))
-    diagnostic = str(given.get("diagnosticCode") or body.get("smtpResponse") or "")
+    address = normalise(_whole(given.get("emailAddress")))
+    diagnostic = _whole(given.get("diagnosticCode") or body.get("smtpResponse"))
     diagnostic = (
         diagnostic.partition(";")[2].strip() if diagnostic.startswith("smtp;") else diagnostic
     )

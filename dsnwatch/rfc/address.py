@@ -40,6 +40,9 @@ def typed(value: str) -> str:
         value = _TYPE.sub("", value, count=1)
     if "(" in value:
         value = _COMMENT.sub("", value)
+    # The two letters xtext must escape in an address; more would spoil tags like "+20".
+    if "+2B" in value or "+3D" in value:
+        value = value.replace("+2B", "+").replace("+3D", "=")
     return normalise(value)
 
 
@@ -62,8 +65,9 @@ def normalise(text: str) -> str:
     text = text.strip()[:_MAX]
     if "<" in text and (angle := _ANGLE.search(text)):
         text = angle[1]
-    if text[:7].lower() in {"rfc822;", "utf-8;"} or text[:7].lower() == "mailto:":
-        text = text[7:].strip() if text[:1] not in "uU" else text[6:].strip()
+    for prefix in ("rfc822;", "utf-8;", "mailto:"):
+        if text[: len(prefix)].lower() == prefix:
+            text = text[len(prefix) :].strip()
     text = text.strip(" \t\r\n`;,<>")
     if text[:1] in {"'", '"'}:
         text = (

@@ -14,6 +14,7 @@ COMPLAINTS = frozenset(
 )
 """Feedback types by which a recipient complains; `not-spam` and `auth-failure` say other things."""
 
+_REDACTED = re.compile(r"(?:redacted|undisclosed|x{3,}@|\*+@)", re.IGNORECASE)
 _FOLD = re.compile(r"\n[ \t]+(?=\S)")
 
 
@@ -24,12 +25,14 @@ class FeedbackReport:
     Attributes:
         feedback_type: Lower case; "abuse" where it was left out.
         recipients: Original-Rcpt-To and Removal-Recipient, normalised; may be redacted.
+        redacted: Whether the reporter keeps to himself who complained (RFC 6590).
         mail_from: Original-Mail-From, normalised.
         reporting_mta: Host that wrote it, lower case, without its type.
     """
 
     feedback_type: str
     recipients: tuple[str, ...]
+    redacted: bool
     mail_from: str | None
     reporting_mta: str | None
 
@@ -52,12 +55,19 @@ def feedback_report(body: bytes) -> FeedbackReport:
         if colon:
             fields.setdefault(name.strip().lower(), []).append(value.strip())
     recipients = [*fields.get("original-rcpt-to", ()), *fields.get("removal-recipient", ())]
+    named = tuple(dict.fromkeys(filter(_somebody, map(normalise, recipients))))
     return FeedbackReport(
-        feedback_type=(fields.get("feedback-type") or ["abuse"])[0].lower(),
-        recipients=tuple(dict.fromkeys(filter(None, map(normalise, recipients)))),
+        feedback_type=(fields.get("feedback-type") or [""])[0].lower() or "abuse",
+        recipients=named,
+        redacted=bool(recipients) and not named,
         mail_from=_first(fields, "original-mail-from"),
         reporting_mta=_host(fields),
     )
+
+
+def _somebody(address: str) -> bool:
+    """Whether an address names anybody; RFC 6590 lets reporters redact it."""
+    return bool(address) and not _REDACTED.match(address)
 
 
 def _host(fields: dict[str, list[str]]) -> str | None:

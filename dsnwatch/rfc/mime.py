@@ -122,9 +122,30 @@ def _decoded_word(found: re.Match[str]) -> str:
             octets = binascii.a2b_base64(text + "=" * (-len(text) % 4))
         else:
             octets = binascii.a2b_qp(text, header=True)
-        return octets.decode(_WIDER.get(charset.lower(), charset), "replace")
+        return _by_charset(octets, charset)
     except (ValueError, LookupError):
         return found[0]
+
+
+def _by_charset(octets: bytes, charset: str) -> str:
+    """Decode by a charset a stranger named; a LookupError for one that is no charset of mail."""
+    name = charset.lower()
+    if name.startswith(_NO_CHARSETS):
+        raise LookupError(name)
+    return octets.decode(_WIDER.get(name, name), "replace")
+
+
+_NO_CHARSETS = (
+    "utf-7",
+    "utf7",
+    "unicode",
+    "raw_unicode",
+    "raw-unicode",
+    "idna",
+    "punycode",
+    "undefined",
+)
+"""Python decodes these too, some to halves of characters that cannot be written down again."""
 
 
 @dataclass(slots=True)
@@ -351,7 +372,7 @@ def _decoded(octets: bytes, charset: str | None) -> str:
         return octets.decode("ascii")
     if charset:
         try:
-            return octets.decode(_WIDER.get(charset.lower(), charset), "replace")
+            return _by_charset(octets, charset)
         except (LookupError, ValueError):
             pass
     for guess in ("iso-2022-jp", "utf-8") if b"\x1b$" in octets else ("utf-8",):

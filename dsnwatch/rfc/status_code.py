@@ -12,7 +12,7 @@ _CODE = r"([45]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9]|\.[0-9])"
 
 _OPENING_REPLY = re.compile(r"\s*([45][0-9]{2})(?:[ \-]|$)")
 _ANY_CODE = re.compile(r"[45]\.[0-9]{1,3}\.[0-9]")
-_ANY_REPLY = re.compile(r"[45][0-9]{2}")
+_ANY_REPLY = re.compile(r"[45][0-57][0-9]")
 _LEADING = re.compile(rf"([45][0-9]{{2}})[ \-]{_CODE}")
 
 # After a reply code: "550 5.1.1", "550-5.1.1", "550 #5.1.0", "550 [5.1.1]", "550 <a@b>: 5.1.1".
@@ -28,7 +28,7 @@ _LOOSE = re.compile(rf"(?<![0-9.\-/a-zA-Z_@])(?<![Ee]xim )(?<![Vv]ersion ){_CODE
 
 # A reply code opens a line or follows a word that announces one.
 _REPLY = re.compile(
-    r"(?:^|[\s:;,>(\[\"'=|])(?:[Ss][Mm][Tt][Pp];? ?)?([45][0-9]{2})"
+    r"(?:^|[\s:;,>(\[\"'=|])(?:[Ss][Mm][Tt][Pp];? ?)?([45][0-57][0-9])"
     r"(?=(?:[ \-][#(\[<]?[245]\.[0-9]|[ \-]+[^\d\s]|[ \-]*$|[.,:;)\]] ?|\n))",
     re.MULTILINE,
 )

@@ -14,6 +14,7 @@ from dsnwatch.model import BounceClass, Fault, StatusCode
 from dsnwatch.rules.causes import CauseTable
 from dsnwatch.rules.dialects import DialectTable
 from dsnwatch.rules.providers import ProviderTable
+from dsnwatch.rules.rows import tables
 
 HERE = Path(__file__).parent
 KINDS = ("cause", "dialect", "provider", "disable")
@@ -68,11 +69,7 @@ def load(folder: Path | None = None) -> Rules:
     """
     users = [(path.name, _read(path)) for path in sorted(folder.glob("*.toml"))] if folder else []
     for name, content in users:
-        if unknown := sorted(set(content) - set(KINDS)):
-            raise ConfigError(
-                f"{name}: unknown table '{unknown[0]}'; a rules file holds [[cause]], [[dialect]], "
-                f"[[provider]] and [[disable]]"
-            )
+        tables(name, content, KINDS)
     disabled = {row.get("id") for _, content in users for row in content.get("disable", ())}
     if disabled:
         _check_disabled(users)

@@ -7,24 +7,13 @@ from typing import Any, NamedTuple
 from dsnwatch.errors import RuleError
 from dsnwatch.model import StatusCode
 from dsnwatch.rules.phrases import Phrase, PhraseIndex
+from dsnwatch.rules.rows import EITHER, FLAG, TEXT, TEXTS, check
 
-_KEYS = frozenset(
-    {
-        "id",
-        "reason",
-        "phrases",
-        "provider",
-        "dialect",
-        "status",
-        "reply",
-        "local",
-        "weak",
-        "unless",
-        "source",
-        "examples",
-        "not",
-    }
-)
+SHAPE = {
+    "id": TEXT, "reason": TEXT, "phrases": TEXTS, "provider": EITHER, "dialect": EITHER,
+    "status": EITHER, "reply": EITHER, "local": FLAG, "weak": FLAG, "unless": TEXTS,
+    "source": TEXT, "examples": TEXTS, "not": TEXTS,
+}  # fmt: skip
 
 
 class Where(NamedTuple):
@@ -132,11 +121,8 @@ class CauseTable:
 
 def _cause(file: str, row: dict[str, Any]) -> Cause:
     name = row["id"]
-    if unknown := sorted(set(row) - _KEYS):
-        raise RuleError(
-            file, name, f"unknown key '{unknown[0]}'; known are {', '.join(sorted(_KEYS))}"
-        )
-    for key in ("reason", "phrases"):
+    check(file, row, SHAPE)
+    for key in ("reason", "phrases", "examples"):
         if not row.get(key):
             raise RuleError(file, name, f"has no {key}; every cause needs one")
     return Cause(
@@ -152,7 +138,7 @@ def _cause(file: str, row: dict[str, Any]) -> Cause:
         weak=row.get("weak", False),
         unless=tuple(_phrase(file, name, text) for text in row.get("unless", ())),
         source=row.get("source", ""),
-        examples=tuple(row.get("examples", ())),
+        examples=tuple(row["examples"]),
         counterexamples=tuple(row.get("not", ())),
     )
 

@@ -16,6 +16,7 @@ from dsnwatch.model import Kind
 from dsnwatch.rfc.address import ADDRESS
 from dsnwatch.rfc.mime import Headers
 from dsnwatch.rules.phrases import Phrase, PhraseIndex, lowered
+from dsnwatch.rules.rows import TABLES, TEXT, TEXTS, check
 
 TOKEN = "\0"  # noqa: S105  no password: a stand-in for an address
 """Stands for an address in a line that `masked` went over."""
@@ -31,27 +32,17 @@ _PLACES = {
 }
 _PLACE = re.compile(r"\{(\*|[a-z]+)\}")
 _IN_TEXT = re.compile(ADDRESS)
-_KEYS = frozenset(
-    {
-        "id",
-        "name",
-        "kind",
-        "signs",
-        "begin",
-        "end",
-        "recipient",
-        "returned",
-        "delayed",
-        "given_up",
-        "default",
-        "source",
-    }
-)
+SHAPE = {
+    "id": TEXT, "name": TEXT, "kind": TEXT, "signs": TABLES, "begin": TEXTS, "end": TEXTS,
+    "recipient": TEXTS, "returned": TEXTS, "delayed": TEXTS, "given_up": TEXTS, "default": TEXT,
+    "source": TEXT,
+}  # fmt: skip
 _SIGNS = ("from", "subject", "header", "text")
 
 
 def masked(line: str) -> tuple[str, list[str]]:
     """Put a token in the place of each address of a line; return the line and the addresses."""
+    line = line.replace(TOKEN, " ")
     if "@" not in line:
         return line, []
     addresses: list[str] = []
@@ -60,7 +51,7 @@ def masked(line: str) -> tuple[str, list[str]]:
         addresses.append(found[0])
         return TOKEN
 
-    return _IN_TEXT.sub(take, line.replace(TOKEN, " ")), addresses
+    return _IN_TEXT.sub(take, line), addresses
 
 
 def compile_line(template: str) -> re.Pattern[str]:
@@ -228,10 +219,7 @@ def core_of(line: str) -> str:
 
 def _dialect(file: str, row: dict[str, Any]) -> Dialect:
     name = row["id"]
-    if unknown := sorted(set(row) - _KEYS):
-        raise RuleError(
-            file, name, f"unknown key '{unknown[0]}'; known are {', '.join(sorted(_KEYS))}"
-        )
+    check(file, row, SHAPE)
     try:
         return Dialect(
             id=name,
@@ -251,7 +239,7 @@ def _dialect(file: str, row: dict[str, Any]) -> Dialect:
 
 
 def _sign(given: dict[str, str]) -> Sign:
-    if not given or set(given) - set(_SIGNS):
+    if not given or set(given) - set(_SIGNS) or not all(isinstance(v, str) for v in given.values()):
         raise ValueError(f"a sign asks for {', '.join(_SIGNS)}")
     name, _, words = given.get("header", "").lower().partition(":")
     return Sign(

@@ -5,8 +5,9 @@ from typing import Any
 
 from dsnwatch.errors import RuleError
 from dsnwatch.rules.phrases import Phrase, PhraseIndex
+from dsnwatch.rules.rows import TEXT, TEXTS, check
 
-_KEYS = frozenset({"id", "hosts", "texts", "name"})
+SHAPE = {"id": TEXT, "hosts": TEXTS, "texts": TEXTS, "name": TEXT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,16 @@ class ProviderTable:
 
 
 def _provider(file: str, row: dict[str, Any]) -> Provider:
-    if unknown := sorted(set(row) - _KEYS):
-        raise RuleError(file, row["id"], f"unknown key '{unknown[0]}'; mend or remove it")
+    check(file, row, SHAPE)
+    try:
+        texts = tuple(Phrase.of(text) for text in row.get("texts", ()))
+    except ValueError as error:
+        raise RuleError(
+            file, row["id"], f"one of its texts {error}; put some words in it"
+        ) from None
     return Provider(
         id=row["id"],
         name=row.get("name", row["id"]),
         hosts=tuple(row.get("hosts", ())),
-        texts=tuple(Phrase.of(text) for text in row.get("texts", ())),
+        texts=texts,
     )

@@ -1,0 +1,1 @@
+"""Measurements that are printed and never asserted: `python -m tests.benchmarks.read`."""

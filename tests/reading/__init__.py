@@ -1,0 +1,1 @@
+"""Tests of the rooms that read: messages, fixtures, rules, hostile input."""

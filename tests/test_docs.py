@@ -1,0 +1,184 @@
+"""The documents tell of everything there is, and what they show works."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dsnwatch import cli, config, config_file
+from dsnwatch.classify import classify
+from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
+from dsnwatch.policy import PRESETS
+from dsnwatch.rules import load
+from dsnwatch.rules.causes import SHAPE as CAUSE_KEYS
+from dsnwatch.rules.dialects import _PLACES, _SIGNS
+from dsnwatch.rules.dialects import SHAPE as DIALECT_KEYS
+from dsnwatch.rules.providers import SHAPE as PROVIDER_KEYS
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+CATEGORIES = load().categories
+
+
+def text_of(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def without_blocks(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def sections(name: str) -> dict[str, str]:
+    """Give each third-level heading of a document, without back-ticks, and what stands under it."""
+    found = re.split(r"^#{1,3} (.*)\n", without_blocks(text_of(name)), flags=re.MULTILINE)
+    levels = re.findall(r"^(#{1,3}) ", without_blocks(text_of(name)), flags=re.MULTILINE)
+    titles = [title.strip("`") for title in found[1::2]]
+    return {
+        title: body
+        for level, title, body in zip(levels, titles, found[2::2], strict=True)
+        if level == "###"
+    }
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Give each call of dsnwatch that a document shows, as its document and its arguments."""
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        shown = [
+            line.removeprefix("$ ")
+            for block in blocks(text, "console")
+            for line in block.splitlines()
+            if line.startswith("$ ")
+        ]
+        for line in [*shown, *"".join(blocks(text, "sh")).splitlines()]:
+            words = shlex.shlex(line, posix=True, punctuation_chars=True)
+            words.whitespace_split = True
+            for call in split(list(words)):
+                if Path(call[0]).name == "dsnwatch":
+                    yield path.name, call[1:]
+
+
+def split(words: list[str]) -> Iterator[list[str]]:
+    """Cut a line of the shell into its commands, without what is redirected."""
+    call: list[str] = []
+    for word, before in zip([*words, ";"], [""] * 1 + words, strict=True):
+        if word in {";", "&&", "|"}:
+            if call:
+                yield call
+            call = []
+        elif not {word, before} & {"<", ">", ">>"}:
+            call.append(word)
+
+
+COMMANDS = list(commands())
+
+
+def test_every_option_has_its_heading_and_every_heading_an_option() -> None:
+    assert list(sections("configuration.md")) == [key for key, _ in config.options()]
+
+
+@pytest.mark.parametrize("key", [key for key, _ in config.options()])
+def test_option_is_told_with_its_unit_and_default(key: str) -> None:
+    info = dict(config.options())[key]
+    assert isinstance(info.json_schema_extra, dict)
+    values = {name: value for name, value, _ in config.Configuration(
+        config.Settings(), config_file.ConfigFile()
+    ).values()}  # fmt: skip
+    default = "not set" if values[key] is None else f'`"{values[key]}"`'
+    told = " ".join(sections("configuration.md")[key].split())
+    assert f"**Unit:** {info.json_schema_extra['unit']}" in told
+    assert f"**Default:** {default}" in told
+
+
+def test_configuration_shown_is_one(tmp_path: Path) -> None:
+    for block in blocks(text_of("configuration.md"), "toml"):
+        path = tmp_path / "dsnwatch.toml"
+        path.write_text(block)
+        config.load(path)
+
+
+def test_every_reason_has_its_heading_and_every_heading_a_reason() -> None:
+    assert sorted(sections("reasons.md")) == sorted(CATEGORIES)
+
+
+@pytest.mark.parametrize("reason", CATEGORIES)
+def test_reason_is_told_with_class_fault_evidence_and_policy(reason: str) -> None:
+    category = CATEGORIES[reason]
+    told = sections("reasons.md")[reason]
+    assert f"**Class and fault:** {category.bounce_class}, {category.fault}\n" in told
+    assert "**Typical evidence:**" in told
+    assert "**Default policy:**" in told
+
+
+def test_every_preset_has_its_heading() -> None:
+    assert set(PRESETS) <= set(sections("policy.md"))
+
+
+@pytest.mark.parametrize("row", sorted({row.id for rows in PRESETS.values() for row in rows}))
+def test_row_of_the_policy_is_told(row: str) -> None:
+    assert f"| `{row}` |" in text_of("policy.md")
+
+
+@pytest.mark.parametrize("key", sorted({*CAUSE_KEYS, *DIALECT_KEYS, *PROVIDER_KEYS, *_SIGNS}))
+def test_key_of_a_rule_is_told(key: str) -> None:
+    assert f"`{key}`" in text_of("rules.md")
+
+
+@pytest.mark.parametrize("place", [*_PLACES, "*"])
+def test_place_of_a_template_is_told(place: str) -> None:
+    assert f"`{{{place}}}`" in text_of("rules.md")
+
+
+def test_rules_shown_are_some_and_decide_their_examples(tmp_path: Path) -> None:
+    shown = blocks(text_of("rules.md"), "toml")
+    for number, block in enumerate(shown):
+        (tmp_path / f"{number}.toml").write_text(block)
+    rules = load(tmp_path)
+    rows = [row for block in shown for row in tomllib.loads(block).get("cause", ())]
+    decided = {
+        row["id"]: verdict.rule
+        for row in rows
+        for text in row["examples"]
+        if (verdict := classify(a_failure(text), BounceReport(Kind.BOUNCE), rules)) is not None
+    }
+    assert decided
+    assert all(rule == row for row, rule in decided.items())
+
+
+def a_failure(text: str) -> RecipientStatus:
+    return RecipientStatus("anne@example.org", Action.FAILED, diagnostic=text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [pytest.param(arguments, id=f"{name}: {' '.join(arguments)}") for name, arguments in COMMANDS],
+)
+def test_command_shown_is_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*arguments, "--help"]) == 0
+    assert "Usage: dsnwatch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", without_blocks(path.read_text())):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_into_documents_meet_a_heading(path: Path) -> None:
+    for document, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text()):
+        there = (path.parent / document if document else path).read_text()
+        headings = re.findall(r"^#+ (.*)$", there, flags=re.MULTILINE)
+        assert anchor in {as_anchor(title) for title in headings}
+
+
+def as_anchor(title: str) -> str:
+    """Give the anchor that a heading has on the usual hosts."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
