@@ -3,7 +3,6 @@
 Pure. `ingest` puts them into the outbox in the transaction that makes them true.
 """
 
-import json
 from datetime import UTC, datetime
 
 from dsnwatch.model import (
@@ -14,6 +13,7 @@ from dsnwatch.model import (
     StoredEvent,
     Suppression,
 )
+from dsnwatch.rfc.json_text import to_json
 
 _NEWS_OF_CLASS = {
     BounceClass.HARD: "bounce.hard",
@@ -64,12 +64,12 @@ def event_payload(stored: StoredEvent, report: BounceReport) -> str:
             "rule": verdict.rule,
             "confidence": verdict.confidence,
         }
-    return json.dumps(payload)
+    return to_json(payload)
 
 
 def suppression_payload(suppression: Suppression) -> str:
     """Write what other systems are told of a new or longer suppression."""
-    return json.dumps(
+    return to_json(
         {
             "event": suppression.event_id,
             "time": _rfc3339(suppression.since),

@@ -21,8 +21,8 @@ from dsnwatch.ses import notification
 
 _SIGNS_IN = 3000
 """Characters of the text in which the signs of a dialect are looked for."""
-_SIGNS_IN_REPORT = 400
-"""The same beside a delivery-status part: there they only name the writer."""
+_WRITER_IN = 600
+"""The same where they only name the writer of a delivery-status part."""
 
 _ACTIONS = {action.value: action for action in Action} | {
     "error": Action.FAILED,  # OpenSMTPD (fixtures/dsn/opensmtpd), seen in 6.8
@@ -85,11 +85,10 @@ class _Message:
     def dialects(self) -> list[Dialect]:
         """The dialects that show their signs; of a person's mail only those of no bounce."""
         sender, subject = self._sender_and_subject
-        signs_in = _SIGNS_IN if self.pieces.delivery_status is None else _SIGNS_IN_REPORT
         shown = self.rules.dialects.find(
             sender,
             " ".join(subject.split()),
-            " ".join(lowered(f"{self.text[:signs_in]} {self.marker}").split()),
+            _beginning(self.text, _SIGNS_IN) + " " + _beginning(self.marker, _SIGNS_IN),
             self.headers,
         )
         if self.pieces.delivery_status is None and self.from_person:
@@ -114,18 +113,18 @@ class _Message:
         return "delivery-status" in (self.headers.get("content-type") or "").lower()
 
     def _delivery_status(self) -> BounceReport | None:
-        body, dialect = self.pieces.delivery_status, "rfc3464"
+        body = self.pieces.delivery_status
         if body is None:
             at = _FIELDS_IN_TEXT.search(self.text) if "ecipient:" in self.text else None
             if at is None or self.from_person:
                 return None
             body = self.text[at.start() :].encode()
         fields, groups = field_groups(body)
-        named = self.dialects[0].id if self.dialects and self.dialects[0].id != "any" else dialect
         found = tuple(self._distinct(self._recipient(group) for group in groups))
         if not found:
             self.pieces.defects.append("no recipient in the delivery-status part")
             return None
+        named = self.rules.dialects.writer(_beginning(self.text, _WRITER_IN)) or "rfc3464"
         kind = _kind(found)
         if kind is Kind.SUCCESS and any(row.kind is Kind.AUTO_REPLY for row in self.dialects):
             return self._made(Kind.AUTO_REPLY, named, ())  # mailbot answers in this form
@@ -400,6 +399,11 @@ _ANSWERED = (
     "転送:",
 )
 """How the subject of an answered or forwarded mail begins."""
+
+
+def _beginning(text: str, length: int) -> str:
+    """The beginning of a text in the form signs are looked for."""
+    return " ".join(lowered(text[:length]).split())
 
 
 def _unquoted(text: str) -> str:

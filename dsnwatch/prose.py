@@ -156,6 +156,8 @@ def _open(dialect: Dialect, line: str) -> _Block | None:
     if not line:
         return None
     mask, addresses = masked(line)
+    if not addresses and not dialect.local:
+        return None
     for template in dialect.recipient:
         found = template.match(mask)
         if found is None:

@@ -10,31 +10,28 @@ from dsnwatch.model import StatusCode
 
 _CODE = r"([45]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9]|\.[0-9])"
 
-_OPENING_REPLY = re.compile(r"\s*([45][0-9]{2})(?:[ \-]|$)")
-_ANY_CODE = re.compile(r"[45]\.[0-9]{1,3}\.[0-9]")
-_ANY_REPLY = re.compile(r"[45][0-57][0-9]")
+# Most replies open with both, and nothing has to be searched for.
 _LEADING = re.compile(rf"([45][0-9]{{2}})[ \-]{_CODE}")
+_OPENING_REPLY = re.compile(r"\s*([45][0-9]{2})(?:[ \-]|$)")
 
-# After a reply code: "550 5.1.1", "550-5.1.1", "550 #5.1.0", "550 [5.1.1]", "550 <a@b>: 5.1.1".
-_AFTER_REPLY = re.compile(
-    rf"(?<![0-9.])[245][0-9]{{2}}(?:[ \-]+(?:<[^<> ]{{1,320}}>:? ?)?)[#(\[]?{_CODE}"
-)
-
-# Opening the text, or marked as a code: "5.1.1 ...", "(#5.1.1)", "status=5.1.1", "[5.1.1]".
-_MARKED = re.compile(rf"(?:^|[#(\[=<]|[Ss]tatus:? |[Cc]ode:? |\b[Ss][Mm][Tt][Pp];? ?){_CODE}")
-
-# Anywhere, when nothing marks one; not a version ("Exim 4.9.6") and no part of a dotted quad.
-_LOOSE = re.compile(rf"(?<![0-9.\-/a-zA-Z_@])(?<![Ee]xim )(?<![Vv]ersion ){_CODE}(?![\-_/a-zA-Z@])")
-
-# A reply code opens a line or follows a word that announces one.
+# The digits stand first in each, so that a search only looks closer where there are some.
+_ANY_CODE = re.compile(_CODE)
+_BEFORE_CODE = re.compile(r"([45][0-9]{2})(?<![0-9.][0-9]{3})[ \-]+[#(\[]?[45]\.[0-9]{1,3}\.[0-9]")
 _REPLY = re.compile(
-    r"(?:^|[\s:;,>(\[\"'=|])(?:[Ss][Mm][Tt][Pp];? ?)?([45][0-57][0-9])"
-    r"(?=(?:[ \-][#(\[<]?[245]\.[0-9]|[ \-]+[^\d\s]|[ \-]*$|[.,:;)\]] ?|\n))",
-    re.MULTILINE,
+    r"([45][0-57][0-9])(?<=[\s:;,>(\[\"'=|][0-9]{3})"
+    r"(?=[ \-][#(\[<]?[45]\.[0-9]|[ \-]+\S|[ \-]*(?:\n|$)|[.,:;)\]](?: |$))"
 )
-_REPLY_BEFORE_CODE = re.compile(
-    r"(?<![0-9.])([45][0-9]{2})[ \-]+[#(\[]?[245]\.[0-9]{1,3}\.[0-9]{1,3}"
-)
+
+# What stands before an enhanced code that follows a reply: "550 ", "550-", "550 <a@b>: ", "550 #".
+_REPLY_THEN = re.compile(r"(?<![0-9.])[245][0-9]{2}[ \-]+(?:<[^<> ]{1,320}>:? ?)?[#(\[]?$")
+_BEHIND_REPLY = frozenset(" -#([")
+_MARKS = frozenset("#([=<")
+_ANNOUNCED = ("status ", "status: ", "status:", "code ", "code: ", "code:", "smtp; ", "smtp;")
+_NO_CODE = ("exim ", "version ")
+_SPAN = 340
+"""Characters before a code that are looked at: a reply code and an address in between."""
+MAX_SEARCHED = 2000
+"""Characters of one text that are searched for codes."""
 
 
 def codes(text: str) -> tuple[str | None, StatusCode | None]:
@@ -94,18 +91,44 @@ def vague(code: StatusCode) -> bool:
 
 
 def _status(text: str) -> StatusCode | None:
-    if not _ANY_CODE.search(text):  # cheaper than to search for each of the three in vain
-        return None
-    found = _AFTER_REPLY.search(text) or _MARKED.search(text) or _LOOSE.search(text)
-    return StatusCode.of(found[1]) if found else None
+    """Find the enhanced code that is best marked as one, the first of several alike."""
+    best, found_rank = None, _NONE
+    for found in _ANY_CODE.finditer(text, 0, MAX_SEARCHED):
+        rank = _rank(text, found.start(), found.end())
+        if rank < found_rank:
+            best, found_rank = found[1], rank
+            if rank == _REPLIED:
+                break
+    return StatusCode.of(best) if best else None
+
+
+_REPLIED, _MARKED, _LOOSE, _NONE = range(4)
+
+
+def _rank(text: str, start: int, end: int) -> int:
+    """Say how well what stands around a code marks it as one."""
+    if not start or not text[:start].strip():
+        return _MARKED
+    before = text[max(0, start - _SPAN) : start]
+    last = before[-1]
+    if last in _BEHIND_REPLY and _REPLY_THEN.search(before):
+        return _REPLIED
+    low = before[-10:].lower()
+    if last in _MARKS or last == "\n" or low.endswith(_ANNOUNCED):
+        return _MARKED
+    if last.isalnum() or last in ".-/_@" or low.endswith(_NO_CODE):
+        return _NONE
+    return _LOOSE if end == len(text) or text[end] not in _JOINED else _NONE
+
+
+_JOINED = frozenset("-_/@abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
 def _reply(text: str) -> str | None:
-    if not _ANY_REPLY.search(text):
-        return None
-    if opening := _OPENING_REPLY.match(text):
+    opening = _OPENING_REPLY.match(text)
+    if opening is not None:
         return opening[1]
-    found = _REPLY_BEFORE_CODE.search(text) or _REPLY.search(text)
+    found = _BEFORE_CODE.search(text, 0, MAX_SEARCHED) or _REPLY.search(text, 0, MAX_SEARCHED)
     return found[1] if found else None
 
 

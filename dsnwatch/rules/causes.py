@@ -1,7 +1,7 @@
 """The table of phrases by which systems say why: `causes.toml`."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from dsnwatch.errors import RuleError
@@ -9,6 +9,9 @@ from dsnwatch.model import StatusCode
 from dsnwatch.rules.phrases import Phrase, PhraseIndex
 from dsnwatch.rules.rows import EITHER, FLAG, TEXT, TEXTS, check
 
+REMEMBERED = 2048
+"""Answers a table keeps for texts it has seen, each shorter than SHORT characters."""
+SHORT = 400
 SHAPE = {
     "id": TEXT, "reason": TEXT, "phrases": TEXTS, "provider": EITHER, "dialect": EITHER,
     "status": EITHER, "reply": EITHER, "local": FLAG, "weak": FLAG, "unless": TEXTS,
@@ -109,14 +112,22 @@ class CauseTable:
             ]
         )
 
-    def find(self, text: str, where: Where) -> Iterator[Found]:
-        """Yield the rows that speak for a flat text (`phrases.flatten`), most believed first."""
+        self._remembered = lru_cache(REMEMBERED)(self._find)
+
+    def find(self, text: str, where: Where) -> tuple[Found, ...]:
+        """List the rows that speak for a flat text (`phrases.flatten`), most believed first."""
+        # One mailing's bounces say the same few things over and over.
+        return (self._remembered if len(text) < SHORT else self._find)(text, where)
+
+    def _find(self, text: str, where: Where) -> tuple[Found, ...]:
         vetoed: set[int] = set()
+        spoken = []
         for number, phrase, span in self._index.find(text):
             if number < 0:
                 vetoed.add(~number)
             elif number not in vetoed and self.rows[number].applies(where):
-                yield Found(self.rows[number], phrase, span)
+                spoken.append(Found(self.rows[number], phrase, span))
+        return tuple(spoken)
 
 
 def _cause(file: str, row: dict[str, Any]) -> Cause:

@@ -138,6 +138,7 @@ class Dialect:
         end: Recipients stand before a line that holds one of these.
         recipient: Templates of a line that names a failed recipient; what follows it up to the
             next one is said of that recipient.
+        local: Whether one of the templates takes a bare local part.
         returned: Lines behind which the returned message stands.
         delayed: Words in the text that make it a delay notice.
         given_up: Words in the text that make it final, whatever its Action field says.
@@ -151,6 +152,7 @@ class Dialect:
     begin: PhraseIndex
     end: PhraseIndex
     recipient: tuple[re.Pattern[str], ...]
+    local: bool
     returned: tuple[str, ...]
     delayed: PhraseIndex
     given_up: PhraseIndex
@@ -177,6 +179,7 @@ class DialectTable:
                 self._by_header.setdefault(sign.header[0], []).append((row, sign.header[1]))
         markers = {line for row in self.rows for line in row.returned}
         self._returned = frozenset(core_of(line) for line in markers if not line.endswith("{*}"))
+        self._returned_words = frozenset(core_of(line).split()[0] for line in markers)
         self._returned_starts = tuple(
             sorted(core_of(line.removesuffix("{*}")) for line in markers if line.endswith("{*}"))
         )
@@ -206,15 +209,34 @@ class DialectTable:
                 shown.update(row for row, words in asked if words in low)
         return [self.rows[row] for row in sorted(shown)]
 
+    def writer(self, text: str) -> str | None:
+        """Name who wrote a report by how its text begins; None where no sign shows.
+
+        Args:
+            text: In the form of `find`; some hundred characters are enough.
+        """
+        for number, phrase, _ in self._index.find(text):
+            row, sign = self._signs[number]
+            if sign.alone and sign.text is phrase and self.rows[row].kind is Kind.BOUNCE:
+                return self.rows[row].id
+        return None
+
     def returns(self, line: str) -> bool:
         """Whether a line of the text says that the returned message begins behind it."""
+        words = line.strip(_RULES).split(None, 1)
+        if not words or lowered(words[0]) not in self._returned_words:
+            return False  # nearly every line
         core = core_of(line)
         return core in self._returned or core.startswith(self._returned_starts)
 
 
+_RULES = " \t-=*_:.>+#~<|"
+"""Letters lines are ruled off with."""
+
+
 def core_of(line: str) -> str:
     """Take the rules, dashes and stars off a line, so that only its words are compared."""
-    return " ".join(lowered(line.strip(" \t-=*_:.>+#~<|")).split())
+    return " ".join(lowered(line.strip(_RULES)).split())
 
 
 def _dialect(file: str, row: dict[str, Any]) -> Dialect:
@@ -229,6 +251,7 @@ def _dialect(file: str, row: dict[str, Any]) -> Dialect:
             begin=PhraseIndex.of(row.get("begin", ())),
             end=PhraseIndex.of(row.get("end", ())),
             recipient=tuple(compile_line(text) for text in row.get("recipient", ())),
+            local=any("{local}" in text for text in row.get("recipient", ())),
             returned=tuple(row.get("returned", ())),
             delayed=PhraseIndex.of(row.get("delayed", ())),
             given_up=PhraseIndex.of(row.get("given_up", ())),

@@ -15,10 +15,8 @@ from dsnwatch.model import (
     RecipientStatus,
     StatusCode,
 )
+from dsnwatch.rfc import json_text
 from dsnwatch.store.values import from_micros, to_micros
-
-# Escapes everything beyond ASCII: NUL and lone surrogates pass through any database.
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def to_json(report: BounceReport) -> str:
@@ -38,7 +36,7 @@ def to_json(report: BounceReport) -> str:
         said["recipients"] = [_recipient_to_dict(recipient) for recipient in report.recipients]
     if report.defects:
         said["defects"] = report.defects
-    return _encode(said)
+    return json_text.to_json(said)
 
 
 def from_json(text: str) -> BounceReport:
@@ -59,7 +57,7 @@ def from_json(text: str) -> BounceReport:
 
 def list_to_json(texts: tuple[str, ...]) -> str:
     """Write a list of texts down."""
-    return _encode(texts) if texts else "[]"
+    return json_text.to_json(texts) if texts else "[]"
 
 
 def list_from_json(text: str) -> tuple[str, ...]:
