@@ -33,8 +33,8 @@ app = typer.Typer(
 _COLUMNS = (
     Column("when (UTC)", 16),
     Column("recipient"),
-    Column("class", 12),
-    Column("reason", 16),
+    Column("class", 5),
+    Column("reason", 22),
 )
 
 
@@ -187,6 +187,7 @@ def _row(stored: "StoredEvent") -> tuple[str, ...]:
     return (
         minute(event.occurred_at),
         event.attribution.recipient,
-        verdict.bounce_class if verdict else "-",
+        # Of an undetermined one, class and reason are the same word.
+        verdict.bounce_class if verdict and verdict.bounce_class != verdict.reason else "-",
         verdict.reason if verdict else event.kind,
     )

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _COLUMNS = (
-    Column("action", 11),
+    Column("action", 9),
     Column("recipient"),
     Column("class and reason", 27),
-    Column("status", 5),
+    Column("status", 8),
 )
 
 
@@ -79,4 +79,4 @@ def _rows(reading: "Reading") -> "Iterator[tuple[str, ...]]":
             judged = verdict.reason
         status = verdict.status if verdict else one.status
         code = verdict.reply_code if verdict else one.reply_code
-        yield (f"  {one.action}", one.recipient, judged, str(status or code or ""))
+        yield (str(one.action), one.recipient, judged, str(status or code or ""))

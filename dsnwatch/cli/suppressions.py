@@ -56,7 +56,7 @@ AllOption = Annotated[bool, typer.Option("--all", help="Those that have run out 
 
 _COLUMNS = (
     Column("address"),
-    Column("reason", 20),
+    Column("reason", 22),
     Column("since", 10),
     Column("until", 10),
 )
