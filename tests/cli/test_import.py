@@ -198,7 +198,7 @@ def messages_in(store: Path) -> int:
 def test_killed_in_the_middle_and_run_again_nothing_is_lost_or_counted_twice(
     tmp_path: Path, jobs: int
 ) -> None:
-    mbox = an_mbox(tmp_path / "a.mbox", many_bounces(3000))
+    mbox = an_mbox(tmp_path / "a.mbox", many_bounces(6000))
     arguments = ("import", mbox, "--json", "--jobs", jobs, "--store")
     with spawn(*arguments, "whole.db", stdout=PIPE) as process:
         assert process.wait() == 0
@@ -216,7 +216,7 @@ def test_killed_in_the_middle_and_run_again_nothing_is_lost_or_counted_twice(
 
 
 def test_ctrl_c_in_the_middle_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
-    mbox = an_mbox(tmp_path / "a.mbox", many_bounces(3000))
+    mbox = an_mbox(tmp_path / "a.mbox", many_bounces(20_000))
     with spawn("import", mbox, "--jobs", 3, "--store", "s.db", stdout=PIPE, stderr=PIPE) as process:
         while not messages_in(tmp_path / "s.db"):
             assert process.poll() is None, "it ended before anything was seen of it"
