@@ -10,13 +10,15 @@ from dsnwatch.prose import about, aimed, recipients, remote_host, split_returned
 from dsnwatch.rfc.address import find_all, normalise, typed
 from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
-from dsnwatch.rfc.delivery_status import field_groups
+from dsnwatch.rfc.delivery_status import diagnostic_of, field_groups
 from dsnwatch.rfc.feedback_report import feedback_report
-from dsnwatch.rfc.mime import Headers, Pieces, cut
+from dsnwatch.rfc.headers import Headers
+from dsnwatch.rfc.mime import Pieces, cut
 from dsnwatch.rfc.status_code import from_field, told
 from dsnwatch.rules import Rules
 from dsnwatch.rules.dialects import Dialect
 from dsnwatch.rules.phrases import flatten, lowered
+from dsnwatch.sender import by_person, by_system, unquoted
 from dsnwatch.ses import notification
 
 _SIGNS_IN = 3000
@@ -32,14 +34,11 @@ _ACTIONS = {action.value: action for action in Action} | {
     "delivery": Action.DELIVERED,
     "delay": Action.DELAYED,
 }
-_DIAGNOSTIC_TYPE = re.compile(r"\s*(?!x-unix)[a-z][a-z0-9_\-]{1,40}\s*;\s*", re.IGNORECASE)
-_OCTAL = re.compile(r"(?:\\[0-3][0-7]{2}){2,}")
 _HOST_TYPE = re.compile(r"\s*(?:dns|dsn|smtp|x-unix-hostname|ip|local)\s*;\s*", re.IGNORECASE)
 _FIELDS_IN_TEXT = re.compile(
     r"(?:^|\n)(?=(?:[A-Z][A-Za-z\-]+:[^\n]*\n+){0,8}(?:Final|Original)-Recipient:)", re.IGNORECASE
 )
 _TELLS = ("action", "status", "diagnostic-code")
-_MAX_DIAGNOSTIC = 4000
 _OUR_SIDE = ("to", "delivered-to", "x-original-to", "from", "reply-to", "return-path")
 _SENDERS = ("from", "sender", "reply-to", "return-path", "errors-to")
 
@@ -75,7 +74,7 @@ class _Message:
     @cached_property
     def from_person(self) -> bool:
         """Whether a person or a list wrote this."""
-        return _from_person(self.headers, *self._sender_and_subject)
+        return by_person(self.headers, *self._sender_and_subject)
 
     @cached_property
     def _sender_and_subject(self) -> tuple[str, str]:
@@ -103,9 +102,18 @@ class _Message:
                 return report
         if self.pieces.disposition is not None:
             return self._made(Kind.DISPOSITION, "rfc8098", ())
-        if auto_replied(self.headers) and not self._announces_report:
+        if self._answers_by_itself:
             return self._made(Kind.AUTO_REPLY, "rfc3834", self._about(Kind.AUTO_REPLY))
         return self._last_resort()
+
+    @property
+    def _answers_by_itself(self) -> bool:
+        """Whether a program answered for a person; a mail system's own answer is a report."""
+        return (
+            auto_replied(self.headers)
+            and not self._announces_report
+            and not by_system(self._sender_and_subject[0])
+        )
 
     @property
     def _announces_report(self) -> bool:
@@ -144,7 +152,7 @@ class _Message:
             return None
         if "action" not in group:
             self.pieces.defects.append("no Action field")
-        diagnostic = _diagnostic(group.get("diagnostic-code", ""))
+        diagnostic = diagnostic_of(group.get("diagnostic-code", ""))
         if not diagnostic and "(" in group.get("status", ""):
             diagnostic = group["status"].partition("(")[2].rstrip(") ")
         said = (group.get("action") or "failed").split()[:1]
@@ -217,10 +225,12 @@ class _Message:
     def _in_text(self, dialect: Dialect) -> tuple[RecipientStatus, ...]:
         text = self.text
         if dialect.id == "any":
-            if auto_replied(self.headers) and not self._announces_report:
+            if self._answers_by_itself:
                 return ()
-            text = _unquoted(text)
-        found = tuple(self._distinct(iter(recipients(dialect, text, self.hints))))
+            text = unquoted(text)
+        found = tuple(
+            self._distinct(iter(recipients(dialect, text, self.hints, self._sender_and_subject[1])))
+        )
         if found or not self.headers.get("x-failed-recipients"):
             return found
         return tuple(
@@ -260,21 +270,22 @@ class _Message:
             return self._made(Kind.OTHER, None, ())
         if not self.text.strip() and self.pieces.attached is not None:
             return _Message(cut(self.pieces.attached), self.rules).report()
-        for dialect, found in (("flufl", self._flufl()), ("any", self._aimed())):
-            named = tuple(found)
-            if named:
-                return self._made(_kind(named), dialect, named)
+        text = unquoted(self.text)
+        if self._speaks_of_failure(text):
+            for dialect, found in (("flufl", self._flufl(text)), ("any", self._aimed(text))):
+                named = tuple(found)
+                if named:
+                    return self._made(_kind(named), dialect, named)
         if self.pieces.delivery_status is not None:
             self.pieces.defects.append("a bounce that names nobody")
         return self._made(Kind.OTHER, None, ())
 
-    def _aimed(self) -> list[RecipientStatus]:
-        """Find who is meant when only the words of the text make it a bounce."""
-        text = _unquoted(self.text)
-        flat = flatten(text)
+    def _speaks_of_failure(self, text: str) -> bool:
         row = self.rules.dialects.by_id.get("any")
-        if row is None or not row.begin.find(flat):
-            return []
+        return row is not None and bool(row.begin.find(flatten(text)))
+
+    def _aimed(self, text: str) -> list[RecipientStatus]:
+        """Find who is meant when only the words of the text make it a bounce."""
         headers = [self.headers, *([self.returned] if self.returned else [])]
         if self.returned is not None and self.returned.get("list-id") is not None:
             return []
@@ -286,8 +297,10 @@ class _Message:
         ]
         return aimed(text, own, self.hints)
 
-    def _flufl(self) -> Iterator[RecipientStatus]:
+    def _flufl(self, text: str) -> Iterator[RecipientStatus]:
         """Let flufl.bounce look at the message without what it returned."""
+        if "@" not in text:
+            return
         from email.message import Message  # noqa: PLC0415  slow at import, seldom needed
 
         from flufl.bounce import all_failures  # noqa: PLC0415  likewise
@@ -296,7 +309,7 @@ class _Message:
         message = Message()
         for name in ("from", "to", "subject"):
             message[name] = self.headers.text(name).replace("\n", " ")
-        message.set_payload(_unquoted(self.text)[: 1 << 15])
+        message.set_payload(text[: 1 << 15])
         try:
             temporary, permanent = all_failures(message)
         except (AttributeError, TypeError, ValueError, LookupError):
@@ -362,55 +375,9 @@ class _Message:
         )
 
 
-def _from_person(headers: Headers, sender: str, subject: str) -> bool:
-    """Whether a person or a list wrote this, whatever it quotes; texts in lower case."""
-    address = (find_all(sender) or [""])[-1]
-    if not sender.strip() or (headers.get("return-path") or "").strip() == "<>":
-        return False
-    if _SYSTEM.search(address.partition("@")[0] or sender) or "mail deliver" in sender:
-        return False
-    if subject.startswith(_ANSWERED) or headers.get("list-id") is not None:
-        return True
-    return headers.get("in-reply-to") is not None and headers.get("auto-submitted") is None
-
-
-_SYSTEM = re.compile(r"daemon|post_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce")
-_ANSWERED = (
-    "re:",
-    "aw:",
-    "fw:",
-    "fwd:",
-    "wg:",
-    "tr:",
-    "rv:",
-    "i:",
-    "enc:",
-    "sv:",
-    "vs:",
-    "re :",
-    "tr :",
-    "antw:",
-    "odp:",
-    "отв:",
-    "转发:",
-    "答复:",
-    "回复:",
-    "返信:",
-    "転送:",
-)
-"""How the subject of an answered or forwarded mail begins."""
-
-
 def _beginning(text: str, length: int) -> str:
     """The beginning of a text in the form signs are looked for."""
     return " ".join(lowered(text[:length]).split())
-
-
-def _unquoted(text: str) -> str:
-    """Leave out lines that quote somebody else's mail."""
-    if "\n>" not in text:
-        return text
-    return "\n".join(line for line in text.split("\n") if not line.startswith(">"))
 
 
 def _message_id(headers: Headers) -> str | None:
@@ -423,21 +390,3 @@ def _kind(found: tuple[RecipientStatus, ...]) -> Kind:
     if Action.FAILED in actions:
         return Kind.BOUNCE
     return Kind.DELAY if Action.DELAYED in actions else Kind.SUCCESS
-
-
-def _diagnostic(value: str) -> str:
-    """Take the type off a Diagnostic-Code and undo octal escapes.
-
-    The type x-unix stays: `x-unix; 69` says what no text says.
-    """
-    found = _DIAGNOSTIC_TYPE.match(value)
-    value = value[found.end() if found else 0 :][:_MAX_DIAGNOSTIC]
-    # Exim 4.96 writes 8-bit replies as "\320\237" (fixtures/dsn/exim).
-    if "\\" in value:
-        value = _OCTAL.sub(_octets, value)
-    return value
-
-
-def _octets(found: re.Match[str]) -> str:
-    octets = bytes(int(code, 8) for code in found[0].split("\\")[1:])
-    return octets.decode("utf-8", "replace")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from dsnwatch.model import Action, RecipientStatus
 from dsnwatch.rfc.address import ADDRESS, find_all, normalise
-from dsnwatch.rfc.mime import Headers, returned_headers
+from dsnwatch.rfc.headers import Headers
+from dsnwatch.rfc.mime import returned_headers
 from dsnwatch.rfc.status_code import told
 from dsnwatch.rules.dialects import TOKEN, Dialect, DialectTable, masked
 from dsnwatch.rules.phrases import flatten, lowered
@@ -77,7 +78,9 @@ class _Block:
     lines: list[str]
 
 
-def recipients(dialect: Dialect, text: str, hints: Sequence[str] = ()) -> list[RecipientStatus]:
+def recipients(
+    dialect: Dialect, text: str, hints: Sequence[str] = (), subject: str = ""
+) -> list[RecipientStatus]:
     """Find the failed recipients in a text of a known format.
 
     Args:
@@ -85,6 +88,7 @@ def recipients(dialect: Dialect, text: str, hints: Sequence[str] = ()) -> list[R
         text: The report without what it returns.
         hints: Whole addresses known from elsewhere (X-Failed-Recipients, the returned To), by
             which a bare local part is made whole.
+        subject: The report's Subject, which may say that it is but a warning.
 
     Returns:
         One entry a recipient, in order; empty where the text names none.
@@ -92,7 +96,7 @@ def recipients(dialect: Dialect, text: str, hints: Sequence[str] = ()) -> list[R
     blocks = _blocks(dialect, text[: 1 << 16].split("\n")[:MAX_LINES])
     if not blocks:
         return []
-    flat = flatten(text)
+    flat = flatten(f"{subject}\n{text}")
     action = Action.DELAYED if dialect.delayed.find(flat) else Action.FAILED
     said: dict[str, str] = {}
     for block in blocks:

@@ -16,7 +16,7 @@ FLOORS = {
     0: {"model", "errors"},
     1: {"rfc"},
     2: {"rules", "config", "config_file", "config_values", "metrics"},
-    3: {"reading", "parse", "classify", "attribute", "policy", "prose", "ses", "news"},
+    3: {"reading", "parse", "classify", "attribute", "policy", "prose", "sender", "ses", "news"},
     4: {"sources", "store", "hooks", "lookup"},
     5: {"ingest", "outbox"},
     6: {"cli", "http", "service", "__main__"},

@@ -4,7 +4,7 @@ Source: RFC 3834 section 5 (Auto-Submitted); the X- headers are those that vacat
 Exchange, and list managers have been writing since before it.
 """
 
-from dsnwatch.rfc.mime import Headers
+from dsnwatch.rfc.headers import Headers
 
 _MARKS = (
     "x-autoreply",

@@ -11,6 +11,9 @@ _FOLD = re.compile(r"\n[ \t]+(?=\S)")
 _BLANK = re.compile(r"\n[ \t]*\n")
 _MAX_OCTETS = 1 << 20
 _MAX_GROUPS = 2000
+_DIAGNOSTIC_TYPE = re.compile(r"\s*(?!x-unix)[a-z][a-z0-9_\-]{1,40}\s*;\s*", re.IGNORECASE)
+_OCTAL = re.compile(r"(?:\\[0-3][0-7]{2}){2,}")
+_MAX_DIAGNOSTIC = 4000
 _NAMES = frozenset({"final-recipient", "original-recipient", "x-actual-recipient"})
 _PER_RECIPIENT = frozenset({"final-recipient", "original-recipient", "action", "status"})
 
@@ -74,3 +77,21 @@ def _groups(block: str) -> Iterator[dict[str, str]]:
         group[name] = value.strip()
     if group:
         yield group
+
+
+def diagnostic_of(value: str) -> str:
+    """Take the type off a Diagnostic-Code and undo octal escapes.
+
+    The type x-unix stays: `x-unix; 69` says what no text says.
+    """
+    found = _DIAGNOSTIC_TYPE.match(value)
+    value = value[found.end() if found else 0 :][:_MAX_DIAGNOSTIC]
+    # Exim 4.96 writes 8-bit replies as "\320\237" (fixtures/dsn/exim).
+    if "\\" in value:
+        value = _OCTAL.sub(_octets, value)
+    return value
+
+
+def _octets(found: re.Match[str]) -> str:
+    octets = bytes(int(code, 8) for code in found[0].split("\\")[1:])
+    return octets.decode("utf-8", "replace")

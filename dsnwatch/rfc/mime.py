@@ -1,8 +1,8 @@
 """Cut a message into the pieces a report is made of, by looking at its octets only.
 
 Nothing is parsed that nobody asks for: a header is looked up when it is wanted, a part is decoded
-when it is a report's. The standard library's `email` does all of it for every message, which
-costs ten times as much, and raises on some of what strangers write.
+when it is a report's. The standard library's `email` does all of it for every message, and raises
+on some of what strangers write.
 
 Source: RFC 2045, 2046 (parts), RFC 6522 (multipart/report), RFC 6533 (the global types).
 """
@@ -12,43 +12,23 @@ import html
 import re
 from dataclasses import dataclass, field
 
+from dsnwatch.rfc.charset import decoded
+from dsnwatch.rfc.headers import Headers
+
 MAX_LOOK = 1 << 20
 """Octets of a message that are looked at; reports stand before what they return."""
 MAX_TEXT = 1 << 16
 """Octets of a text part that are decoded."""
-MAX_HEADERS = 1 << 18
-"""Octets of a header block that are looked at."""
-MAX_GUESSED = 400
-"""Octets by which a charset is guessed that nobody declared."""
 MAX_PART_HEAD = 1 << 14
 """Octets of a part's headers that are looked at."""
 MAX_DEPTH = 8
 MAX_PARTS = 200
 
-KEPT_HEADERS = (
-    "list-id",
-    "list-unsubscribe",
-    "feedback-id",
-    "cfbl-feedback-id",
-    "cfbl-address",
-    "x-campaign",
-    "x-campaign-id",
-    "x-mailer",
-    "x-hmxmroriginalrecipient",
-    "return-path",
-    "to",
-    "date",
-)
-"""Returned headers that are kept on the report besides Message-ID, From and Subject."""
-
-_FIELD = re.compile(r"^([^:\n]{1,80}):(.*)", re.MULTILINE)
 _PART_TYPE = re.compile(rb"\ncontent-type:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
 _PART_ENCODING = re.compile(rb"\ncontent-transfer-encoding:[ \t]*([^\n]*)", re.IGNORECASE)
 _FOLDED = re.compile(r"\n[ \t]+")
 _BOUNDARY = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,300})\"|([^\s;\"]{1,300}))", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.IGNORECASE)
-_WORD = re.compile(r"=\?([A-Za-z0-9_.:\-]{1,40})(?:\*[^?]{0,20})?\?([bBqQ])\?([^? ]{0,1000})\?=")
-_BETWEEN_WORDS = re.compile(r"\?=\s+=\?")
 _SNIFFED = re.compile(
     rb"(?:^|\n)--([^\n]{1,200})\n(?=content-(?:type|transfer|disp))", re.IGNORECASE
 )
@@ -58,94 +38,6 @@ _TAG_BREAK = re.compile(
     r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/table|p|div|tr)\b[^<>]{0,2000}>", re.IGNORECASE
 )
 _TAG = re.compile(r"<(?![^<>@\s]{1,64}@)[/!a-zA-Z][^<>]{0,4000}>")
-
-
-class Headers:
-    """A block of headers, by name; of a repeated one the first counts."""
-
-    __slots__ = ("_block", "_parsed")
-
-    def __init__(self, block: bytes) -> None:
-        """Take a block with LF line ends, without the blank line that closes it."""
-        self._block = block
-        self._parsed: dict[str, str] | None = None
-
-    @property
-    def _fields(self) -> dict[str, str]:
-        if self._parsed is None:
-            self._parsed = self._parse()
-        return self._parsed
-
-    def _parse(self) -> dict[str, str]:
-        block = self._block[:MAX_HEADERS]
-        if b"\n " in block or b"\n\t" in block:
-            block = block.replace(b"\n\t", b" ").replace(b"\n ", b" ")
-        try:
-            text = block.decode()
-        except UnicodeDecodeError:
-            text = block.decode("latin-1")
-        return {name.lower(): body for name, body in reversed(_FIELD.findall(text))}
-
-    def get(self, name: str) -> str | None:
-        """Return the unfolded body of the first field of that (lower-case) name; None if absent."""
-        value = self._fields.get(name)
-        return None if value is None else value.strip()
-
-    def text(self, name: str) -> str:
-        """Return the body with its encoded words decoded (RFC 2047); "" if absent."""
-        value = self._fields.get(name)
-        return "" if value is None else decoded_words(value.strip())
-
-    def kept(self) -> tuple[tuple[str, str], ...]:
-        """Return those of KEPT_HEADERS that are there, at most 1,000 characters of each."""
-        fields = self._fields
-        return tuple((name, fields[name].strip()[:1000]) for name in KEPT_HEADERS if name in fields)
-
-    def __bool__(self) -> bool:
-        return bool(self._fields)
-
-
-def decoded_words(body: str) -> str:
-    """Decode the encoded words of a header body; what cannot be decoded stays as it is.
-
-    Source: RFC 2047.
-    """
-    if "=?" not in body:
-        return body
-    return _WORD.sub(_decoded_word, _BETWEEN_WORDS.sub("?==?", body[:4000]))
-
-
-def _decoded_word(found: re.Match[str]) -> str:
-    charset, encoding, text = found.groups()
-    try:
-        if encoding in "bB":
-            octets = binascii.a2b_base64(text + "=" * (-len(text) % 4))
-        else:
-            octets = binascii.a2b_qp(text, header=True)
-        return _by_charset(octets, charset)
-    except (ValueError, LookupError):
-        return found[0]
-
-
-def _by_charset(octets: bytes, charset: str) -> str:
-    """Decode by a charset a stranger named; a LookupError for one that is no charset of mail."""
-    name = charset.lower()
-    if name.startswith(_NO_CHARSETS):
-        raise LookupError(name)
-    return octets.decode(_WIDER.get(name, name), "replace")
-
-
-_NO_CHARSETS = (
-    "utf-7",
-    "utf7",
-    "unicode",
-    "raw_unicode",
-    "raw-unicode",
-    "idna",
-    "punycode",
-    "undefined",
-)
-"""Python decodes these too, some to halves of characters that cannot be written down again."""
 
 
 @dataclass(slots=True)
@@ -220,7 +112,8 @@ def _split(block: bytes) -> tuple[bytes, bytes]:
 
 def _enter(pieces: Pieces, declared: str | None, encoding: str, body: bytes, depth: int) -> None:
     """Sort one entity (the message or a part) into its piece."""
-    kind = declared.partition(";")[0].strip().lower() if declared else "text/plain"
+    words = declared.partition(";")[0].lower().split() if declared else ()
+    kind = words[0] if words else "text/plain"
     if kind.startswith("multipart/"):
         _enter_multipart(pieces, declared or "", body, depth)
         return
@@ -287,7 +180,7 @@ def _enter_multipart(pieces: Pieces, declared: str, body: bytes, depth: int) -> 
     if sniffed:
         _enter_parts(pieces, sniffed[1].rstrip(), body, depth)
     elif not pieces.text:
-        pieces.text = _decoded(body[:MAX_TEXT], None)
+        pieces.text = decoded(body[:MAX_TEXT], None)
 
 
 def _enter_parts(pieces: Pieces, boundary: bytes, body: bytes, depth: int) -> None:
@@ -358,56 +251,8 @@ def _text(declared: str | None, encoding: str, body: bytes, defects: list[str]) 
     """Decode a text part to a string with LF line ends."""
     octets = _octets(encoding, body[:MAX_TEXT], defects)
     found = _CHARSET.search(declared) if declared else None
-    text = _decoded(octets, found[1] if found else None)
+    text = decoded(octets, found[1] if found else None)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def _decoded(octets: bytes, charset: str | None) -> str:
-    """Decode by the declared charset, by UTF-8, by ISO-2022-JP escapes, by guess, by Latin-1."""
-    if (
-        octets.isascii()
-        and b"\x1b" not in octets
-        and not (charset or "").lower().startswith("utf-16")
-    ):
-        return octets.decode("ascii")
-    if charset:
-        try:
-            return _by_charset(octets, charset)
-        except (LookupError, ValueError):
-            pass
-    for guess in ("iso-2022-jp", "utf-8") if b"\x1b$" in octets else ("utf-8",):
-        try:
-            return octets.decode(guess)
-        except UnicodeDecodeError:
-            continue
-    return _guessed(octets)
-
-
-_HIGH = bytes(range(0x80, 0x100))
-_FEW = 12
-"""A text with one letter in this many beyond ASCII is in a language of few accents."""
-_WIDER = {
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "ks_c_5601-1987": "cp949",
-    "euc-kr": "cp949",
-    "iso-8859-1": "cp1252",
-    "us-ascii": "utf-8",
-    "shift_jis": "cp932",
-}
-"""Charsets that are declared where a larger one is meant."""
-
-
-def _guessed(octets: bytes) -> str:
-    """Decode 8-bit text that declares nothing: a few accents are Latin, more are guessed at."""
-    high = len(octets) - len(octets.translate(None, _HIGH))
-    if high * _FEW < len(octets):
-        return octets.decode("cp1252", "replace")
-    import charset_normalizer  # noqa: PLC0415  100 ms at import, needed by few messages
-
-    telling = b"\n".join(line for line in octets.split(b"\n") if not line.isascii())
-    best = charset_normalizer.from_bytes(telling[:MAX_GUESSED]).best()
-    return octets.decode(best.encoding if best else "latin-1", "replace")
 
 
 def plain(markup: str) -> str:

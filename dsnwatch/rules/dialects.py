@@ -14,7 +14,7 @@ from typing import Any
 from dsnwatch.errors import RuleError
 from dsnwatch.model import Kind
 from dsnwatch.rfc.address import ADDRESS
-from dsnwatch.rfc.mime import Headers
+from dsnwatch.rfc.headers import Headers
 from dsnwatch.rules.phrases import Phrase, PhraseIndex, lowered
 from dsnwatch.rules.rows import TABLES, TEXT, TEXTS, check
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from dsnwatch.rfc.auto_submitted import auto_replied
-from dsnwatch.rfc.mime import Headers
+from dsnwatch.rfc.headers import Headers
 from tests.rfc.builders import MAILISH
 
 

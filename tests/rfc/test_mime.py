@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dsnwatch.rfc.mime import Headers, Pieces, cut, decoded_words, plain
+from dsnwatch.rfc.headers import Headers, decoded_words
+from dsnwatch.rfc.mime import Pieces, cut, plain
 from tests.rfc.builders import MAILISH, NAME, VALUE, grows_with_length
 
 STATUS = b"Reporting-MTA: dns; mail.example.com\n\nFinal-Recipient: rfc822; anne@example.org\n"
