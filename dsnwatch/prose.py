@@ -43,10 +43,9 @@ ROLES = frozenset(
 )
 """Local parts of people one is told to ask, not of people who did not get the mail."""
 
-_HEADER_BLOCK = re.compile(
-    r"(?:\A|\n[-=_* \t]*\n)[>|]? ?(?=(?:Return-Path|Received|X-Received|DKIM-Signature|"
-    r"Delivered-To|X-Original-To|ARC-Seal|Message-ID|MIME-Version):[ \t]?\S)",
-    re.IGNORECASE,
+_HEADER_BLOCK = re.compile(  # by case, since to ignore it costs three times as much
+    r"(?:\A|\n[-=_* \t]*\n)[>|]? ?(?=(?:Return-[Pp]ath|Received|X-Received|DKIM-Signature|"
+    r"Delivered-To|X-Original-To|ARC-Seal|Message-I[Dd]|M(?:IME|ime)-[Vv]ersion):[ \t]?\S)"
 )
 
 

@@ -11,12 +11,17 @@ _DATE = re.compile(
     r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?\s*(?:([+-])(\d{2}):?(\d{2})|([a-z]{1,5}))?",
     re.IGNORECASE,
 )
+_USUAL = re.compile(
+    r"\s*(?:[A-Z][a-z]{2}, +)?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) "
+    r"(\d{2}):(\d{2}):([0-5]\d) ([+-])(\d{2})(\d{2})"
+)
 _MONTHS = {
     name: number
     for number, name in enumerate(
         ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
     )
 }
+_NAMES = {name.capitalize(): number for name, number in _MONTHS.items()}
 _ZONES = {
     "est": -5,
     "edt": -4,
@@ -43,6 +48,16 @@ def date(text: str) -> datetime | None:
         An aware time in UTC; None where there is none or it cannot be (31 February). A zone that
         is missing or unknown is taken for UTC.
     """
+    usual = _USUAL.match(text)
+    if usual is not None and usual[2] in _NAMES:
+        day, month, year, hour, minute, second, sign, hours, minutes = usual.groups()
+        away = int(hours) * 60 + int(minutes)
+        try:
+            return datetime(
+                int(year), _NAMES[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC
+            ) - timedelta(minutes=-away if sign == "-" else away)
+        except (ValueError, OverflowError):
+            return None
     found = _DATE.search(text)
     if not found:
         return None

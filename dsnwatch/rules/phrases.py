@@ -21,23 +21,28 @@ _CONTINUED_LAST = re.compile(r" ([245]\d\d) ([245]\.\d{1,3}\.\d{1,3}) +")
 _CJK = "\u2e80"
 
 
-def _plain() -> dict[int, str]:
+def _plain() -> dict[str, str]:
     """Latin letters without their accents, and typographic quotes as typewriters have them."""
-    table = {0x2019: "'", 0x2018: "'", 0x201C: '"', 0x201D: '"', 0xA0: " "}
+    table = {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\xa0": " "}
     for point in range(0xC0, 0x250):
         base = unicodedata.normalize("NFD", chr(point))[0]
         if base != chr(point):
-            table[point] = base
+            table[chr(point)] = base
     return table
 
 
 _PLAIN = _plain()
+_ACCENTED = re.compile("[\xa0\xc0-\u024f\u2018-\u201d]")
 
 
 def lowered(text: str) -> str:
     """Lower the case and take the accents off Latin letters, as phrases are written."""
     text = text.lower()
-    return text if text.isascii() else text.translate(_PLAIN)
+    return text if text.isascii() else _ACCENTED.sub(_unaccented, text)
+
+
+def _unaccented(found: re.Match[str]) -> str:
+    return _PLAIN.get(found[0], found[0])
 
 
 def flatten(text: str) -> str:
