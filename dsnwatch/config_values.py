@@ -1,10 +1,10 @@
-"""How lengths of time and numbers of bytes are written in the configuration, as types."""
+"""How lengths of time are written in the configuration, as types."""
 
 import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -16,12 +16,6 @@ _UNITS = {
     "w": timedelta(weeks=1),
 }
 _TERM = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
-_SIZES = {
-    "": 1, "b": 1,
-    "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
-    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
-}  # fmt: skip
 _KEEP_AT_LEAST = timedelta(days=1)
 _KEEP_AT_MOST = timedelta(days=3650)
 
@@ -53,20 +47,6 @@ def duration(value: object) -> object:
     return total
 
 
-def size(value: object) -> object:
-    """Read a number of bytes: `10 MiB` (1024 squared), `10 MB` (1000 squared), `4096`.
-
-    Raises:
-        ValueError: It is no number of bytes.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None or found[2].lower() not in _SIZES:
-        raise ValueError(f'\'{value}\' is no number of bytes; write it like "10 MiB" or "4096"')
-    return int(float(found[1]) * _SIZES[found[2].lower()])
-
-
 def duration_text(value: timedelta | None) -> str:
     """Write a length of time so that `duration` reads it back; None is `never`."""
     if value is None:
@@ -90,12 +70,6 @@ def _keepable(value: timedelta | None) -> timedelta | None:
         raise ValueError('must lie between "1d" and "3650d", or be "never"')
     return value
 
-
-Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(duration_text)]
-"""A length of time, written `15m`."""
-
-Size = Annotated[int, BeforeValidator(size), Field(ge=0)]
-"""A number of bytes, written `10 MiB`."""
 
 Keep = Annotated[
     timedelta | None,

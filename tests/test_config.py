@@ -255,20 +255,6 @@ def test_written_length_of_time_is_read_back(value: timedelta) -> None:
     assert config_values.duration(config_values.duration_text(whole)) == whole
 
 
-@pytest.mark.parametrize(
-    ("text", "meant"),
-    [("10 MiB", 10 * 2**20), ("10MB", 10**7), ("1.5 KiB", 1536), ("4096", 4096), (4096, 4096)],
-)
-def test_size_is_read(text: object, meant: int) -> None:
-    assert config_values.size(text) == meant
-
-
-@pytest.mark.parametrize("text", ["", "MiB", "10 XB", "-1", True, 1.5])
-def test_what_is_no_size_is_refused(text: object) -> None:
-    with pytest.raises(ValueError, match="bytes"):
-        config_values.size(text)
-
-
 def test_line_is_found_behind_strings_over_lines_and_in_arrays_of_tables() -> None:
     text = 'a = """\n[x]\nb = 1\n"""\n[[m]]\nname = "1"\n[[m]]\nname = "2"\n[m.sub]\nk = 1\n'
     assert config_file.line_of(text, ("m", 0, "name")) == 6

@@ -1,10 +1,13 @@
 """`dsnwatch db`: the database itself."""
 
+from datetime import UTC, datetime, timedelta
+
 import typer
 
 from dsnwatch.cli.options import ConfigOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import line
 from dsnwatch.cli.place import Place
+from dsnwatch.cli.suppression_changes import who
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Look after the store."
@@ -36,3 +39,39 @@ def upgrade(
     place = Place(ctx, config=config, store=store, verbose=verbose)
     with place.store() as opened:
         line(f"{opened.where}: up to date")
+
+
+@app.command(
+    short_help="Let go of what has been kept long enough.",
+    help="Delete the bytes of messages and the events that were stored longer ago than "
+    "keep.raw_messages and keep.events say. Suppressions, the events they rest on, the facts of "
+    "messages and the audit log stay.",
+    epilog="""\b
+    Every night, from a timer:
+      dsnwatch db sweep
+    """,
+)
+def sweep(
+    ctx: typer.Context,
+    *,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Delete by the retention of the configuration, in one transaction."""
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    keep = place.configuration.settings.keep
+    now = datetime.now(UTC)
+    with place.store() as opened:
+        with opened.write() as writer:
+            raw = writer.sweep_raw(_before(now, keep.raw_messages))
+            events = writer.sweep_events(_before(now, keep.events))
+            if raw or events:
+                detail = {"raw_messages": raw, "events": events}
+                writer.audit(now, who(), "store.sweep", opened.where, "keep", detail)
+        line(f"{opened.where}: let go of the bytes of {raw} messages and of {events} events")
+
+
+def _before(now: datetime, keep: timedelta | None) -> datetime:
+    """The moment before which something goes; the beginning of time where it stays for ever."""
+    return datetime.fromtimestamp(0, UTC) if keep is None else now - keep

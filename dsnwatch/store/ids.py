@@ -64,3 +64,10 @@ os.register_at_fork(after_in_child=_start_again)
 def new_id(now: datetime) -> str:
     """Give a ULID for something stored at `now`, greater than every one this process gave."""
     return _ulids.next(now)
+
+
+def first_id(at: datetime) -> str:
+    """Give the smallest id that something stored at that moment can have."""
+    milliseconds = max((at - _EPOCH) // _MILLISECOND, 0)
+    value = milliseconds << _RANDOM_BITS
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])

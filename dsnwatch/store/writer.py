@@ -21,7 +21,7 @@ from dsnwatch.model import (
     Suppression,
 )
 from dsnwatch.store.answers import QuarantineItem
-from dsnwatch.store.ids import new_id
+from dsnwatch.store.ids import first_id, new_id
 from dsnwatch.store.rows import (
     Row,
     event_row,
@@ -258,6 +258,25 @@ class Writer:
             "node": self._node,
         }
         self._put(CURSOR, [row])
+
+    def sweep_raw(self, before: datetime) -> int:
+        """Let go of the octets of messages stored before a moment; their facts stay.
+
+        Returns:
+            How many messages it was.
+        """
+        old = RAW_MESSAGE.c.message_id < first_id(before)
+        return self._connection.execute(delete(RAW_MESSAGE).where(old)).rowcount
+
+    def sweep_events(self, before: datetime) -> int:
+        """Let go of events stored before a moment, but for those a suppression rests on.
+
+        Returns:
+            How many events it was.
+        """
+        resting = select(SUPPRESSION.c.event_id).where(SUPPRESSION.c.event_id == EVENT.c.id)
+        old = (EVENT.c.id < first_id(before)) & ~resting.exists()
+        return self._connection.execute(delete(EVENT).where(old)).rowcount
 
     def _add(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows, all with the same columns."""
