@@ -18,7 +18,7 @@ from dsnwatch.model import (
     RecipientStatus,
     Trust,
 )
-from dsnwatch.rfc.address import normalise
+from dsnwatch.rfc.address import key
 
 _KIND_OF = {Action.FAILED: Kind.BOUNCE, Action.DELAYED: Kind.DELAY}
 
@@ -81,7 +81,7 @@ def _named(recipient: RecipientStatus) -> Iterator[tuple[str, str]]:
         ("final_recipient", recipient.final_recipient),
         ("text", recipient.recipient),
     ):
-        if text and (address := normalise(text)):
+        if text and (address := key(text)):
             yield found_by, address
 
 

@@ -285,8 +285,10 @@ def options() -> Iterator[tuple[str, FieldInfo]]:
 def redacted(url: str) -> str:
     """Write a database URL without the password in it."""
     parts = urlsplit(url)
+    if "password" in parts.query.lower():
+        parts = parts._replace(query="***")
     if parts.password is None:
-        return url
+        return parts.geturl() if parts.query == "***" else url
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()
 

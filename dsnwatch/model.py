@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 
+_LF = 10
+
 
 class Kind(StrEnum):
     """What a message is, as a whole."""
@@ -117,7 +119,10 @@ class RawMessage:
         data = self.data
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
-        return hashlib.sha256(data.rstrip(b"\n")).hexdigest()
+        end = len(data)
+        while end and data[end - 1] == _LF:
+            end -= 1
+        return hashlib.sha256(memoryview(data)[:end]).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

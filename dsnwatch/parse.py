@@ -10,7 +10,7 @@ from dsnwatch.prose import about, aimed, recipients, remote_host, split_returned
 from dsnwatch.rfc.address import find_all, normalise, typed
 from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
-from dsnwatch.rfc.delivery_status import diagnostic_of, field_groups
+from dsnwatch.rfc.delivery_status import MAX_GROUPS, diagnostic_of, field_groups
 from dsnwatch.rfc.feedback_report import feedback_report
 from dsnwatch.rfc.headers import Headers
 from dsnwatch.rfc.mime import Pieces, cut
@@ -128,6 +128,8 @@ class _Message:
                 return None
             body = self.text[at.start() :].encode()
         fields, groups = field_groups(body)
+        if len(groups) >= MAX_GROUPS:
+            self.pieces.defects.append(f"only the first {MAX_GROUPS} recipients are read")
         found = tuple(self._distinct(self._recipient(group) for group in groups))
         if not found:
             self.pieces.defects.append("no recipient in the delivery-status part")

@@ -51,6 +51,7 @@ class PolicyRule:
         not_reasons: Reasons it does not describe, though the rest fits.
         faults: Whose affair the failure is.
         statuses: Beginnings of the enhanced status code gone by: `5.7.`.
+        not_statuses: Codes it does not describe, though they begin so.
         count: Distinct messages it takes.
         days: Distinct UTC days they must have come on.
         span: Least time from the first to the last of them.
@@ -68,6 +69,7 @@ class PolicyRule:
     not_reasons: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     statuses: tuple[str, ...] = ()
+    not_statuses: tuple[str, ...] = ()
     count: int = 1
     days: int = 1
     span: timedelta = timedelta()
@@ -88,16 +90,23 @@ class PolicyRule:
             or event.recipient.action is not Action.FAILED
         ):
             return False
+        code = str(verdict.status or "")
+        passing = verdict.permanent is False
         return (
-            self._weighs(verdict.reason, verdict.bounce_class)
+            self._weighs(verdict.reason, _weight(verdict.bounce_class, passing=passing))
             and (not self.faults or verdict.fault in self.faults)
-            and (not self.statuses or str(verdict.status or "").startswith(self.statuses))
+            and (not self.statuses or code.startswith(self.statuses))
+            and code not in self.not_statuses
         )
 
     def counts(self, past: PastEvent) -> bool:
         """Whether an earlier or later failure of the same recipient adds to this row's count."""
-        refused = past.status is not None and (past.status.klass, past.status.subject) == _REFUSED
-        return not refused and self._weighs(past.reason, past.bounce_class)
+        status = past.status
+        refused = status is not None and (status.klass, status.subject) == _REFUSED
+        passing = status is not None and status.permanent is False
+        return not refused and self._weighs(
+            past.reason, _weight(past.bounce_class, passing=passing)
+        )
 
     def _weighs(self, reason: str, bounce_class: BounceClass) -> bool:
         return (
@@ -105,6 +114,11 @@ class PolicyRule:
             and (not self.reasons or reason in self.reasons)
             and reason not in self.not_reasons
         )
+
+
+def _weight(bounce_class: BounceClass, *, passing: bool) -> BounceClass:
+    """What a class weighs: a "no such user" said for now (450 4.1.1) is no more than soft."""
+    return BounceClass.SOFT if passing and bounce_class is BounceClass.HARD else bounce_class
 
 
 _REFUSED = (5, 7)
@@ -136,11 +150,11 @@ _ALWAYS = (
         why="a block says nothing of the address",
     ),
     # RFC 3463 section 3.8: x.7.x is about security and policy. 5.7.13, .17 and .18 alone speak
-    # of the mailbox, and so do the phrases that mean the same.
+    # of the mailbox; "account suspended" under another one may well speak of the sender's.
     PolicyRule(
         id="security_status",
         statuses=("5.7.",),
-        not_reasons=("mailbox_disabled", "owner_changed"),
+        not_statuses=("5.7.13", "5.7.17", "5.7.18"),
         then=DecisionAction.IGNORE,
         why="a 5.7.x refusal never suppresses",
     ),

@@ -100,7 +100,7 @@ class Reader:
         self, one: RecipientStatus, verdict: Verdict | None, report: BounceReport
     ) -> Explained:
         known = evidence(one, report, self.rules)
-        found = tuple(matches(known, self.rules)) if verdict is not None else ()
+        found = tuple(dict.fromkeys(matches(known, self.rules))) if verdict is not None else ()
         steps = tuple(Step(match, reason_of(match, self.rules)) for match in found)
         return Explained(
             one, verdict, known.where.provider, known.diagnostic, known.flat_prose, steps

@@ -190,8 +190,19 @@ def test_a_full_mailbox_is_not_judged_as_any_soft_bounce() -> None:
 @pytest.mark.parametrize("reason", [reason for reason in MEANING if reason not in WEIGHTLESS])
 def test_a_refusal_for_security_never_suppresses(reason: str) -> None:
     decision = decide(DEFAULT, an_event(reason, status="5.7.1"), past(1, 4, 8, 12, reason=reason))
-    expected = SUPPRESS if reason in {"mailbox_disabled", "owner_changed"} else IGNORE
-    assert decision.action is expected
+    assert decision.action is IGNORE
+
+
+@pytest.mark.parametrize("status", ["5.7.13", "5.7.17", "5.7.18"])
+def test_the_three_codes_of_security_that_speak_of_the_mailbox_suppress(status: str) -> None:
+    assert decide(DEFAULT, an_event("mailbox_disabled", status=status), ()).action is SUPPRESS
+
+
+def test_no_such_user_said_for_now_counts_as_soft() -> None:
+    event = an_event("user_unknown", status="4.1.1")
+    assert event.verdict is not None
+    event = replace(event, verdict=replace(event.verdict, permanent=False))
+    assert decide(DEFAULT, event, ()).action is COUNT
 
 
 @pytest.mark.parametrize(
@@ -340,8 +351,8 @@ def test_delays_and_automatic_replies_never_suppress(
 
 @given(
     ANY_PRESET,
-    failures([reason for reason in MEANING if reason not in {"mailbox_disabled", "owner_changed"}]),
-    st.integers(min_value=0, max_value=999),
+    failures(list(MEANING)),
+    st.integers(min_value=0, max_value=999).filter(lambda detail: detail not in {13, 17, 18}),
 )
 def test_no_number_of_security_refusals_suppresses(
     policy: Policy, events: list[BounceEvent], detail: int

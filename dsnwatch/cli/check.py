@@ -11,8 +11,8 @@ from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseO
 from dsnwatch.cli.output import day, json_line, line, rfc3339, say
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.plain import PlainCommand
-from dsnwatch.errors import UsageError
-from dsnwatch.rfc.address import normalise
+from dsnwatch.errors import SourceError, UsageError
+from dsnwatch.rfc.address import key
 from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.lookup import Found, SuppressionLookup
 
@@ -56,10 +56,13 @@ def check(
     url = place.quick_store_url()
     now = datetime.now(UTC)
     suppressed, bad = False, 0
+    path = sqlite_path(url)
     with SuppressionLookup(url) as lookup:
-        place.say_store(sqlite_path(url))
+        place.say_store(path)
+        if store is not None and not path.exists():  # mistyped, it would let everybody through
+            raise SourceError(f"{path}: no such store; check --store, or import something into it")
         for asked, listed in _asked(addresses):
-            address = normalise(asked)
+            address = key(asked)
             if not all(address.rpartition("@")[::2]):
                 bad = _complain(asked, bad, listed=listed)
                 continue

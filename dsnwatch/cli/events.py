@@ -17,7 +17,7 @@ from dsnwatch.cli.output import Column, fields, json_line, minute, rfc3339, say,
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.model import BounceClass, Kind
-from dsnwatch.rfc.address import normalise
+from dsnwatch.rfc.address import key
 from dsnwatch.store import EventFilter
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def list_events(
     """Print events as a table or as JSON lines."""
     place = Place(ctx, config=config, store=store, verbose=verbose)
     wanted = EventFilter(
-        address=None if address is None else normalise(address),
-        domain=None if domain is None else normalise(f"@{domain}").removeprefix("@"),
+        address=None if address is None else key(address),
+        domain=None if domain is None else key(f"@{domain}").removeprefix("@"),
         reason=reason,
         bounce_class=bounce_class,
         kind=kind,

@@ -166,7 +166,7 @@ def _show_recipient(said: "Explained") -> None:
     if verdict is None:
         return
     line("  rules that matched, the one that decided first")
-    for step in dict.fromkeys(said.steps):
+    for step in said.steps:
         line(f"    {step.match.rule}: {step.reason}, by {step.match.field} {_where(step.match)}")
         if step.match.field in {"diagnostic", "prose"}:
             line(f"      {_marked(said, step.match)}")

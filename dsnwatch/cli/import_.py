@@ -1,6 +1,7 @@
 """`dsnwatch import`: take in the mail of files and folders, once, whole, and at any time again."""
 
 import os
+import signal
 import sqlite3
 import sys
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dsnwatch.cli.progress import Progress
+    from dsnwatch.cli.readers import Work
     from dsnwatch.ingest import Ingest
     from dsnwatch.model import RawMessage
     from dsnwatch.store import Store
@@ -127,7 +129,7 @@ def _take_in(
     progress: "Progress | None",
 ) -> None:
     """Read and commit batch by batch; each is on disk before the next is begun."""
-    for batch, readings in readers.read(batches(messages)):
+    for batch, readings in _until_interrupted(readers.read(batches(messages))):
         pairs = list(zip(batch, readings, strict=True))
         receipts = ingest.commit(
             [(raw, reading) if reading is not None else raw for raw, reading in pairs]
@@ -136,6 +138,31 @@ def _take_in(
             tally.add(raw, reading, receipt)
         if progress is not None:
             progress.show(tally.messages, tally.octets)
+
+
+def _until_interrupted(work: "Iterator[Work]") -> "Iterator[Work]":
+    """Pass work on piece by piece until Ctrl-C, then stop between two pieces.
+
+    An exception out of a signal handler can be lost where Python cannot raise (a weak reference's
+    callback, say); a note that is looked at between two pieces cannot. A second Ctrl-C stops at
+    once.
+    """
+    asked: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        for piece in work:
+            if asked:
+                raise KeyboardInterrupt
+            yield piece
+        if asked:
+            raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _jobs(octets: int) -> int:

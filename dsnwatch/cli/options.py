@@ -30,7 +30,3 @@ JsonOption = Annotated[
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Give at most N rows.")
 ]
-BecauseOption = Annotated[
-    str,
-    typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log."),
-]

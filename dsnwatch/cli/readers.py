@@ -31,6 +31,7 @@ LEAVE_SECONDS = 2.0
 
 Batch = list[RawMessage]
 Readings = list[Reading | None]
+Work = tuple[Batch, Readings]
 
 
 def batches(messages: Iterable[RawMessage]) -> Iterator[Batch]:

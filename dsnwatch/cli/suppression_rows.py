@@ -10,7 +10,7 @@ from itertools import chain
 from dsnwatch.cli.output import from_csv_cell, rfc3339
 from dsnwatch.errors import SourceError
 from dsnwatch.model import Suppression
-from dsnwatch.rfc.address import normalise
+from dsnwatch.rfc.address import key
 
 HEADING = (
     "address",
@@ -116,7 +116,7 @@ def _csv(lines: Iterable[str], name: str, *, raw: bool) -> Iterator[tuple[str, M
 def _suppression(row: Mapping[str, str], place: str, now: datetime) -> Suppression:
     given = {key: value.strip() for key, value in row.items()}
     said = next((given[key] for key in _ADDRESS_COLUMNS if given.get(key)), "")
-    address = normalise(said)
+    address = key(said)
     if not all(address.rpartition("@")[::2]):
         raise SourceError(f"{place}: '{said[:80]}' is no address; write it as name@domain")
     reason = given.get("reason") or "manual"

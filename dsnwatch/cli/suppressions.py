@@ -30,7 +30,7 @@ from dsnwatch.cli.suppression_rows import HEADING, as_cells, as_dict, read_rows
 from dsnwatch.cli.text_files import text_lines, write_texts
 from dsnwatch.errors import UsageError
 from dsnwatch.model import Suppression
-from dsnwatch.rfc.address import normalise
+from dsnwatch.rfc.address import key
 from dsnwatch.store import SuppressionFilter
 
 app = typer.Typer(
@@ -101,7 +101,7 @@ def list_suppressions(
     """Print suppressions as a table or as JSON lines."""
     place = Place(ctx, config=config, store=store, verbose=verbose)
     wanted = SuppressionFilter(
-        domain=None if domain is None else normalise(f"@{domain}").removeprefix("@"),
+        domain=None if domain is None else key(f"@{domain}").removeprefix("@"),
         reason=reason,
         origin=origin,
         stream=stream,
@@ -285,7 +285,7 @@ def _texts(found: Iterable[Suppression], *, form: str, raw: bool) -> Iterator[st
 
 
 def _address(text: str) -> str:
-    address = normalise(text)
+    address = key(text)
     if not all(address.rpartition("@")[::2]):
         raise UsageError(f"'{text}' is no address; write it as name@domain")
     return address

@@ -103,6 +103,15 @@ def _domain(domain: str) -> str:
         return domain
 
 
+def key(text: str) -> str:
+    """Bring an address to the form it is counted, suppressed and looked up in.
+
+    That of `normalise` with the local part in lower case too: RFC 5321 section 2.4 lets a host tell
+    Anne from anne, and hardly any does, while senders' lists hold both spellings of one mailbox.
+    """
+    return normalise(text).lower()
+
+
 def domain_of(address: str) -> str:
     """Return the part behind the last `@`, "" where there is none."""
     return address.rpartition("@")[2] if "@" in address else ""
@@ -113,8 +122,3 @@ def find_all(text: str) -> list[str]:
     if "@" not in text:
         return []
     return list(dict.fromkeys(normalise(found) for found in _IN_TEXT.findall(text)))
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is one address with a local part and a domain."""
-    return _IN_TEXT.fullmatch(text) is not None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 _FOLD = re.compile(r"\n[ \t]+(?=\S)")
 _BLANK = re.compile(r"\n[ \t]*\n")
 _MAX_OCTETS = 1 << 20
-_MAX_GROUPS = 2000
+MAX_GROUPS = 2000
 _DIAGNOSTIC_TYPE = re.compile(r"\s*(?!x-unix)[a-z][a-z0-9_\-]{1,40}\s*;\s*", re.IGNORECASE)
 _OCTAL = re.compile(r"(?:\\[0-3][0-7]{2}){2,}")
 _MAX_DIAGNOSTIC = 4000
@@ -49,7 +49,7 @@ def field_groups(body: bytes) -> tuple[dict[str, str], tuple[dict[str, str], ...
         for group in _groups(block):
             if recipients and _continues(recipients[-1], group):
                 recipients[-1] |= group
-            elif len(recipients) < _MAX_GROUPS and not _PER_RECIPIENT.isdisjoint(group):
+            elif len(recipients) < MAX_GROUPS and not _PER_RECIPIENT.isdisjoint(group):
                 recipients.append(group)
             if not recipients or "reporting-mta" in group:
                 message = group | message

@@ -249,6 +249,8 @@ def _salvaged(body: bytes) -> bytes:
 
 def _text(declared: str | None, encoding: str, body: bytes, defects: list[str]) -> str:
     """Decode a text part to a string with LF line ends."""
+    if len(body) > MAX_TEXT:
+        defects.append("only the first 64 KiB of the text are read")
     octets = _octets(encoding, body[:MAX_TEXT], defects)
     found = _CHARSET.search(declared) if declared else None
     text = decoded(octets, found[1] if found else None)

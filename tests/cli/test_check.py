@@ -56,8 +56,17 @@ def test_line_that_is_no_address_is_said_and_the_others_are_looked_up(run: Run) 
     assert "5 more lines" in ran.err
 
 
-def test_without_a_store_nobody_is_suppressed(run: Run) -> None:
-    assert run("check", "anne@example.com", "--store", "none.db").status == 0
+def test_named_store_that_is_not_there_is_an_error(run: Run) -> None:
+    ran = run("check", "anne@example.com", "--store", "none.db")
+    assert (ran.status, ran.out) == (66, "")
+    assert (
+        ran.err == "dsnwatch: none.db: no such store; check --store, or import something into it\n"
+    )
+
+
+def test_spelling_of_the_local_part_does_not_matter(run: Run) -> None:
+    run("suppressions", "add", "Anne@Example.COM")
+    assert run("check", "anne@example.com").status == run("check", "ANNE@example.com").status == 1
 
 
 def test_suppression_of_one_stream_counts_for_that_alone(run: Run) -> None:
