@@ -85,7 +85,9 @@ def from_line(head: bytes) -> int:
     """Measure the From_ line that octets begin with; 0 where they begin with something else."""
     if not _PLAIN.match(head):
         return 0
-    return head.find(b"\n") + 1 or len(head)
+    end = head.find(b"\n") + 1 or len(head)
+    alone = head.find(b"\r", 0, end) + 1  # CR alone ends the lines of old Macs' mail
+    return alone if 0 < alone < end and head[alone : alone + 1] != b"\n" else end
 
 
 def is_dated(head: bytes) -> bool:

@@ -285,3 +285,10 @@ def test_a_closed_standard_input_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(SourceError, match="standard input is closed"):
         list(read_chunk(Chunk("-", "stdin", 0, 0)))
+
+
+def test_from_line_of_a_message_with_cr_alone_ends_at_its_cr(tmp_path: Path) -> None:
+    path = tmp_path / "mac.eml"
+    path.write_bytes(b"From relay@example.org Mon Oct 12 06:31:00 2026\rSubject: x\r\rtext\r")
+    (message,) = read([str(path)])
+    assert message.data == b"Subject: x\r\rtext\r"
