@@ -273,31 +273,28 @@ class _Message:
         if not self.text.strip() and self.pieces.attached is not None:
             return _Message(cut(self.pieces.attached), self.rules).report()
         text = unquoted(self.text)
-        if self._speaks_of_failure(text):
-            for dialect, found in (("flufl", self._flufl(text)), ("any", self._aimed(text))):
-                named = tuple(found)
+        row = self.rules.dialects.by_id["any"]
+        if row.begin.find(flatten(text)):
+            for dialect, look in (("flufl", self._flufl), (row.id, self._aimed)):
+                named = tuple(look(text))
                 if named:
                     return self._made(_kind(named), dialect, named)
         if self.pieces.delivery_status is not None:
             self.pieces.defects.append("a bounce that names nobody")
         return self._made(Kind.OTHER, None, ())
 
-    def _speaks_of_failure(self, text: str) -> bool:
-        row = self.rules.dialects.by_id.get("any")
-        return row is not None and bool(row.begin.find(flatten(text)))
-
     def _aimed(self, text: str) -> list[RecipientStatus]:
         """Find who is meant when only the words of the text make it a bounce."""
-        headers = [self.headers, *([self.returned] if self.returned else [])]
         if self.returned is not None and self.returned.get("list-id") is not None:
             return []
+        headers = [self.headers, *([self.returned] if self.returned else [])]
         own = [
             address
             for block, names in zip(headers, (_OUR_SIDE, _SENDERS), strict=False)
             for name in names
             for address in find_all(block.get(name) or "")
         ]
-        return aimed(text, own, self.hints)
+        return aimed(self.rules.dialects.by_id["any"], text, own, self.hints)
 
     def _flufl(self, text: str) -> Iterator[RecipientStatus]:
         """Let flufl.bounce look at the message without what it returned."""

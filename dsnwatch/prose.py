@@ -187,10 +187,13 @@ _HOST = re.compile(
 )
 
 
-def aimed(text: str, own: Iterable[str], hints: Sequence[str]) -> list[RecipientStatus]:
+def aimed(
+    dialect: Dialect, text: str, own: Iterable[str], hints: Sequence[str]
+) -> list[RecipientStatus]:
     """Find whom a bounce of no known format is about, by who else could be meant.
 
     Args:
+        dialect: The row that tells a delay from a failure.
         text: The report without what it returns.
         own: Addresses that are the sender's or the reporting system's.
         hints: Whom the returned message was for.
@@ -210,17 +213,8 @@ def aimed(text: str, own: Iterable[str], hints: Sequence[str]) -> list[Recipient
         meant = list(hints)
     if len(meant) > MAX_AIMED:
         return []
-    flat = flatten(text)
-    action = Action.DELAYED if any(words in flat for words in _STILL_TRYING) else Action.FAILED
+    action = Action.DELAYED if dialect.delayed.find(flatten(text)) else Action.FAILED
     return [_status(address, "", text.strip()[:MAX_PROSE], action) for address in meant]
-
-
-_STILL_TRYING = (
-    "warning message only",
-    "will be retried",
-    "not yet been delivered",
-    "will keep trying",
-)
 
 
 def remote_host(text: str) -> str | None:

@@ -13,6 +13,7 @@ from tests.rfc.builders import MAILISH, grows_with_length
 DIALECTS = READER.rules.dialects
 QMAIL = DIALECTS.by_id["qmail"]
 EXIM = DIALECTS.by_id["exim"]
+ANY = DIALECTS.by_id["any"]
 GREETING = "Hi. This is the qmail-send program at mail.example.com.\n\n"
 TEXTS = st.one_of(st.text(max_size=500), MAILISH.map(lambda body: body.decode("latin-1")))
 
@@ -96,12 +97,14 @@ def test_recipient_nobody_names_gets_the_whole_text() -> None:
 
 def test_nobodys_own_address_is_the_one_meant() -> None:
     text = "anne@example.org was not found; ask postmaster@example.org or news@example.com"
-    assert [one.recipient for one in aimed(text, ["news@example.com"], [])] == ["anne@example.org"]
+    assert [one.recipient for one in aimed(ANY, text, ["news@example.com"], [])] == [
+        "anne@example.org"
+    ]
 
 
 def test_too_many_addresses_mean_nobody() -> None:
     text = " ".join(f"user{number}@example.org" for number in range(20))
-    assert aimed(text, [], []) == []
+    assert aimed(ANY, text, [], []) == []
 
 
 @given(TEXTS)
@@ -123,7 +126,7 @@ def test_any_text_is_read_in_any_dialect_without_raising(text: str, dialect: Dia
 def test_any_text_says_something_about_anyone_without_raising(text: str, address: str) -> None:
     about(text, address)
     remote_host(text)
-    aimed(text, [address], [])
+    aimed(ANY, text, [address], [])
 
 
 def test_work_grows_with_the_number_of_recipients() -> None:
