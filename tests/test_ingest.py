@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dsnwatch.errors import StoreBusyError, UnavailableError
-from dsnwatch.ingest import Inbox, Ingest
+from dsnwatch.inbox import Inbox
+from dsnwatch.ingest import Ingest
 from dsnwatch.model import (
     Action,
     BounceReport,

@@ -1,0 +1,121 @@
+"""The front of `Ingest` for the threads of the daemon: what waits becomes one transaction."""
+
+import logging
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Condition
+from typing import TYPE_CHECKING
+
+from dsnwatch.errors import DsnwatchError, UnavailableError
+from dsnwatch.model import RawMessage, Receipt
+
+if TYPE_CHECKING:
+    from dsnwatch.ingest import Ingest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    raw: RawMessage
+    receipt: "Future[Receipt]"
+
+
+class Inbox:
+    """Where the threads of the daemon leave messages, each for a receipt that comes after COMMIT.
+
+    One thread calls `run`; it commits all that waits as one group while the next one gathers. A
+    full inbox refuses: it never drops, and never grows without bound.
+
+    Args:
+        ingest: Used by the thread in `run` alone.
+        messages: How many may wait.
+        octets: How many octets may wait, unless a single message is larger.
+        group: How many messages go into one transaction at most.
+    """
+
+    def __init__(
+        self, ingest: "Ingest", *, messages: int = 2000, octets: int = 2**26, group: int = 500
+    ) -> None:
+        self._ingest = ingest
+        self._messages = messages
+        self._octets = octets
+        self._group = group
+        self._waiting: deque[_Waiting] = deque()
+        self._size = 0
+        self._open = True
+        self._changed = Condition()
+
+    def submit(self, raw: RawMessage, timeout_seconds: float = 0.0) -> "Future[Receipt]":
+        """Leave one message; `await asyncio.wrap_future(inbox.submit(raw))` is the whole wall.
+
+        Args:
+            raw: The message; whoever brings it keeps it until the receipt is there.
+            timeout_seconds: How long to wait for room.
+
+        Returns:
+            Its receipt to come, or the exception that kept it from being stored. Cancelled in
+            time, the message is not stored.
+
+        Raises:
+            UnavailableError: There is no room, or the inbox is closed; come again later.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._has_room(raw) or not self._open, timeout_seconds)
+            if not self._open:
+                raise UnavailableError("dsnwatch is stopping; offer the message again later")
+            if not self._has_room(raw):
+                raise UnavailableError(
+                    f"{len(self._waiting)} messages wait for the store; offer this one again later"
+                )
+            waiting = _Waiting(raw, Future())
+            self._waiting.append(waiting)
+            self._size += len(raw.data)
+            self._changed.notify_all()
+        return waiting.receipt
+
+    def run(self) -> None:
+        """Commit groups until `stop` was called and nothing waits any more."""
+        while group := self._take():
+            wanted = [one for one in group if one.receipt.set_running_or_notify_cancel()]
+            try:
+                receipts = self._ingest.commit([one.raw for one in wanted])
+            except Exception as error:  # noqa: BLE001 - see below
+                # The outermost loop of a thread: whatever it was, nothing of the group is stored,
+                # and each one who waits must hear so. The next group may fare better.
+                log_not_stored(len(wanted), error)
+                for one in wanted:
+                    one.receipt.set_exception(error)
+            else:
+                for one, receipt in zip(wanted, receipts, strict=True):
+                    one.receipt.set_result(receipt)
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns when what waits is on disk."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+
+    def _has_room(self, raw: RawMessage) -> bool:
+        room = self._size + len(raw.data) <= self._octets
+        return not self._waiting or (room and len(self._waiting) < self._messages)
+
+    def _take(self) -> list[_Waiting]:
+        """Wait for messages and take a group of them; none means that it is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._waiting) or not self._open)
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._group))]
+            self._size -= sum(len(one.raw.data) for one in group)
+            self._changed.notify_all()
+        return group
+
+
+def log_not_stored(messages: int, error: Exception) -> None:
+    """Say that a group was not stored; trouble with the store needs no traceback."""
+    log.error(
+        "%d messages are not stored and stay where they are: %s",
+        messages,
+        error,
+        exc_info=None if isinstance(error, DsnwatchError) else error,
+    )
