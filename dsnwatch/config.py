@@ -6,15 +6,15 @@ known one. Secrets stand in files of their own (`*_file`), never in this one.
 """
 
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args, get_origin
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -25,82 +25,20 @@ from pydantic_settings import (
 
 from dsnwatch import config_file
 from dsnwatch.config_file import ConfigFile
-from dsnwatch.config_values import Keep
+from dsnwatch.config_sections import (
+    KeepSection,
+    PolicySection,
+    RulesSection,
+    StoreSection,
+    option,
+)
 from dsnwatch.errors import ConfigError
 
 PREFIX = "DSNWATCH_"
 DELIMITER = "__"
 
-Preset = Literal["default", "cold", "newsletter", "transactional", "mailman"]
-
-
-def _option(default: object, description: str, *, unit: str) -> Any:  # noqa: ANN401  pydantic reads the field's type from its annotation
-    return Field(default=default, description=description, json_schema_extra={"unit": unit})
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StoreSection(_Section):
-    """`[store]`: where messages, events and suppressions lie."""
-
-    url: str | None = _option(
-        None,
-        "The database: sqlite:////path/to/dsnwatch.db. Without it $STATE_DIRECTORY/dsnwatch.db, "
-        "else $XDG_STATE_HOME/dsnwatch/dsnwatch.db, else ~/.local/state/dsnwatch/dsnwatch.db.",
-        unit="database URL",
-    )
-    password_file: Path | None = _option(
-        None,
-        "File with the password for a database server; it is put into the URL. A relative path is "
-        "looked for in $CREDENTIALS_DIRECTORY, else beside the configuration file.",
-        unit="path",
-    )
-
-    @model_validator(mode="after")
-    def _password_has_a_user(self) -> "StoreSection":
-        if self.password_file is not None and not urlsplit(self.url or "").username:
-            raise ValueError("password_file needs a url with a user name in it")
-        return self
-
-
-class RulesSection(_Section):
-    """`[rules]`: rows of your own, beside those that come with the program."""
-
-    directory: Path | None = _option(
-        None,
-        "Folder whose *.toml files are read as rules before ours. Without it, rules.d beside the "
-        "configuration file (/etc/dsnwatch/rules.d), where that exists.",
-        unit="path",
-    )
-
-
-class PolicySection(_Section):
-    """`[policy]`: what it takes to suppress an address."""
-
-    preset: Preset = _option(
-        "default",
-        "The set of numbers to decide by: "
-        + ", ".join(get_args(Preset)[:-1])
-        + f" or {get_args(Preset)[-1]}; `dsnwatch explain` shows what each makes of a message.",
-        unit="name",
-    )
-
-
-class KeepSection(_Section):
-    """`[keep]`: how long what was read stays; suppressions and the audit log are not touched."""
-
-    raw_messages: Keep = _option(
-        timedelta(days=30),
-        "How long the bytes of a message stay; the facts read from it stay longer.",
-        unit='length of time ("1d" to "3650d", or "never")',
-    )
-    events: Keep = _option(
-        timedelta(days=400),
-        "How long events and the facts of their messages stay.",
-        unit='length of time ("1d" to "3650d", or "never")',
-    )
+Key = tuple[str | int, ...]
+"""Where a value stands: `("store", "url")`, `("mailbox", 0, "host")`."""
 
 
 class Settings(BaseSettings):
@@ -110,21 +48,21 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True
     )
 
-    node: str = _option(
+    node: str = option(
         "",
         "Name of this machine on every row it writes. Without it, the host name.",
         unit="text",
     )
-    stream: str = _option(
+    stream: str = option(
         "",
         "The kind of mail (newsletter, invoices ...) that messages count for where neither the "
         "source nor --stream says.",
         unit="text",
     )
-    store: StoreSection = _option(StoreSection(), "Where everything is kept.", unit="section")
-    rules: RulesSection = _option(RulesSection(), "Rules of your own.", unit="section")
-    policy: PolicySection = _option(PolicySection(), "What suppresses.", unit="section")
-    keep: KeepSection = _option(KeepSection(), "How long things stay.", unit="section")
+    store: StoreSection = option(StoreSection(), "Where everything is kept.", unit="section")
+    rules: RulesSection = option(RulesSection(), "Rules of your own.", unit="section")
+    policy: PolicySection = option(PolicySection(), "What suppresses.", unit="section")
+    keep: KeepSection = option(KeepSection(), "How long things stay.", unit="section")
 
     @classmethod
     def settings_customise_sources(
@@ -219,22 +157,16 @@ class Configuration:
 
         Passwords inside URLs are replaced by `***`.
         """
-        plain = self.settings.model_dump(mode="json")
-        for key, _ in options():
-            value: object = plain
-            for part in key.split("."):
-                assert isinstance(value, dict)
-                value = value[part]
-            if key == "store.url" and isinstance(value, str):
-                value = redacted(value)
-            yield key, value, self._origin(key)
+        for key, value in _leaves(self.settings.model_dump(mode="json")):
+            if key == ("store", "url") and isinstance(value, str):
+                value = redacted(value)  # noqa: PLW2901  one that may be shown
+            yield ".".join(map(str, key)), value, self._origin(key)
 
-    def _origin(self, key: str) -> str:
-        variable = _variable(key.split("."))
+    def _origin(self, key: Sequence[str | int]) -> str:
+        variable = _variable(key)
         if variable in os.environ:
             return f"${variable}"
-        parts = key.split(".")
-        return self.file.place(parts) if self.file.has(parts) else "default"
+        return self.file.place(key) if self.file.has(key) else "default"
 
     def _place(self, key: Sequence[str]) -> str:
         variable = _variable(key)
@@ -270,16 +202,45 @@ def load(argument: Path | None = None) -> Configuration:
 
 
 def options() -> Iterator[tuple[str, FieldInfo]]:
-    """Give every option there is, as its dotted key and its field."""
+    """Give every option there is, as its dotted key and its field.
+
+    Those of a section that may stand there many times (`[[mailbox]]`) have a key without a number.
+    """
 
     def walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
         for name, info in model.model_fields.items():
-            if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-                yield from walk(info.annotation, f"{prefix}{name}.")
+            section = _section_of(info)
+            if section is not None:
+                yield from walk(section, f"{prefix}{name}.")
             else:
                 yield f"{prefix}{name}", info
 
     return walk(Settings, "")
+
+
+def sections() -> Iterator[tuple[str, bool]]:
+    """Give every section, as its name and whether it may stand there many times."""
+    for name, info in Settings.model_fields.items():
+        if _section_of(info) is not None:
+            yield name, get_origin(info.annotation) is tuple
+
+
+def _section_of(info: FieldInfo) -> type[BaseModel] | None:
+    """Get the model of a field that is a section, or a tuple of sections."""
+    kinds = (info.annotation, *get_args(info.annotation))
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
+
+
+def _leaves(value: object, key: tuple[str | int, ...] = ()) -> Iterator[tuple[Key, object]]:
+    """Give each value in a dump of the settings, with its path; lists of plain values are one."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves(inner, (*key, name))
+    elif isinstance(value, list) and (len(key) == 1 or any(isinstance(v, dict) for v in value)):
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, (*key, number))
+    else:
+        yield key, value
 
 
 def redacted(url: str) -> str:
@@ -315,7 +276,8 @@ def _refuse_unknown_variable(name: str) -> None:
     """Refuse `DSNWATCH_STROE__URL`; one without `__` may be another program's affair."""
     if not name.startswith(PREFIX) or DELIMITER not in name:
         return
-    known = [_variable(key.split(".")) for key, _ in options()]
+    many = tuple(f"{section}." for section, repeated in sections() if repeated)
+    known = [_variable(key.split(".")) for key, _ in options() if not key.startswith(many)]
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -326,7 +288,7 @@ def _first_complaint(error: ValidationError, file: ConfigFile) -> str:
     complaints = error.errors(include_url=False)
     first = complaints[0]
     key = first["loc"]
-    dotted = ".".join(str(part) for part in key)
+    dotted = ".".join(part for part in key if isinstance(part, str))
     variable = _variable(key)
     place = f"${variable}" if variable in os.environ else file.place(key)
     if first["type"] == "extra_forbidden":
@@ -344,7 +306,8 @@ def _plain(complaint: Mapping[str, Any]) -> str:
             return str(complaint["ctx"]["error"])
         case "literal_error":
             given = complaint["input"]
-            near = get_close_matches(str(given), get_args(Preset), n=1)
+            known = re.findall("'([^']*)'", complaint["ctx"]["expected"])
+            near = get_close_matches(str(given), known, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             return f"'{given}' is none of {complaint['ctx']['expected']}{hint}"
         case "model_type" | "model_attributes_type" | "dict_type":

@@ -15,7 +15,17 @@ PACKAGE = Path(dsnwatch.__file__).parent
 FLOORS = {
     0: {"model", "errors"},
     1: {"rfc"},
-    2: {"rules", "config", "config_file", "config_values", "metrics"},
+    2: {
+        "rules",
+        "config",
+        "config_file",
+        "config_values",
+        "config_sections",
+        "config_mailbox",
+        "config_listener",
+        "config_hook",
+        "metrics",
+    },
     3: {"reading", "parse", "classify", "attribute", "policy", "prose", "sender", "ses", "news"},
     4: {"sources", "store", "hooks", "lookup"},
     5: {"ingest", "book", "inbox", "outbox"},

@@ -70,7 +70,8 @@ def show(
         if head != section:
             section = head
             line()
-            line(f"[{head}]")
+            table, _, number = head.rpartition(".")
+            line(f"[[{table}]]" if number.isdigit() else f"[{head}]")
         # A JSON string is a TOML string too.
         text = f"{name} = {json.dumps(value, ensure_ascii=False)}"
         line(f"# {name} is not set" if value is None else f"{text}  # {origin}")

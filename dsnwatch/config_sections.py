@@ -1,0 +1,93 @@
+"""The sections of the configuration that stand alone, and what every section is made of.
+
+A section with a room of its own has its file beside this one: `config_mailbox.py` and so on.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dsnwatch.config_values import Keep
+
+Preset = Literal["default", "cold", "newsletter", "transactional", "mailman"]
+
+
+def option(default: object, description: str, *, unit: str) -> Any:  # noqa: ANN401  pydantic reads the field's type from its annotation
+    """Define one option: what it is without being set, what it says, and its unit.
+
+    Args:
+        default: What holds where nobody says anything; `...` where it must be said.
+        description: For docs/configuration.md and for errors.
+        unit: What a value is, in words.
+    """
+    return Field(default=default, description=description, json_schema_extra={"unit": unit})
+
+
+class Section(BaseModel):
+    """What every section shares: nothing unknown is in it, and nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSection(Section):
+    """`[store]`: where messages, events and suppressions lie."""
+
+    url: str | None = option(
+        None,
+        "The database: sqlite:////path/to/dsnwatch.db. Without it $STATE_DIRECTORY/dsnwatch.db, "
+        "else $XDG_STATE_HOME/dsnwatch/dsnwatch.db, else ~/.local/state/dsnwatch/dsnwatch.db.",
+        unit="database URL",
+    )
+    password_file: Path | None = option(
+        None,
+        "File with the password for a database server; it is put into the URL. A relative path is "
+        "looked for in $CREDENTIALS_DIRECTORY, else beside the configuration file.",
+        unit="path",
+    )
+
+    @model_validator(mode="after")
+    def _password_has_a_user(self) -> "StoreSection":
+        if self.password_file is not None and not urlsplit(self.url or "").username:
+            raise ValueError("password_file needs a url with a user name in it")
+        return self
+
+
+class RulesSection(Section):
+    """`[rules]`: rows of your own, beside those that come with the program."""
+
+    directory: Path | None = option(
+        None,
+        "Folder whose *.toml files are read as rules before ours. Without it, rules.d beside the "
+        "configuration file (/etc/dsnwatch/rules.d), where that exists.",
+        unit="path",
+    )
+
+
+class PolicySection(Section):
+    """`[policy]`: what it takes to suppress an address."""
+
+    preset: Preset = option(
+        "default",
+        "The set of numbers to decide by: "
+        + ", ".join(get_args(Preset)[:-1])
+        + f" or {get_args(Preset)[-1]}; `dsnwatch explain` shows what each makes of a message.",
+        unit="name",
+    )
+
+
+class KeepSection(Section):
+    """`[keep]`: how long what was read stays; suppressions and the audit log are not touched."""
+
+    raw_messages: Keep = option(
+        timedelta(days=30),
+        "How long the bytes of a message stay; the facts read from it stay longer.",
+        unit='length of time ("1d" to "3650d", or "never")',
+    )
+    events: Keep = option(
+        timedelta(days=400),
+        "How long events and the facts of their messages stay.",
+        unit='length of time ("1d" to "3650d", or "never")',
+    )
