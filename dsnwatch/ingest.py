@@ -6,7 +6,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -153,7 +152,7 @@ class Ingest:
                 if not letter.unreadable:
                     writer.remove_quarantine(item.id)
             receipts = [
-                replace(receipt, state=ReceiptState.QUARANTINED) if letter.unreadable else receipt
+                receipt._replace(state=ReceiptState.QUARANTINED) if letter.unreadable else receipt
                 for letter, receipt in zip(letters, self._enter(writer, letters, now), strict=True)
             ]
         log_receipts(letters, receipts)

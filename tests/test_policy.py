@@ -1,7 +1,6 @@
 """What follows from an event, and what never does."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -142,7 +141,7 @@ def test_soft_bounces_of_different_reasons_add_up() -> None:
         pytest.param(past(3.1, 3.05), id="two days"),
         pytest.param(past(31, 1), id="more than 30 days"),
         pytest.param(
-            (*past(1), *(replace(told, occurred_at=TODAY - 4 * DAY) for told in past(1))),
+            (*past(1), *(told._replace(occurred_at=TODAY - 4 * DAY) for told in past(1))),
             id="two of one message",
         ),
         pytest.param((*past(1), *past(3, reason="mailbox_full")), id="one of a full mailbox"),
@@ -155,7 +154,7 @@ def test_fewer_soft_bounces_are_only_counted(others: tuple[PastEvent, ...]) -> N
 
 
 def test_days_are_days_in_utc() -> None:
-    late = replace(an_event("expired"), occurred_at=datetime(2026, 3, 31, 23, 50, tzinfo=UTC))
+    late = an_event("expired")._replace(occurred_at=datetime(2026, 3, 31, 23, 50, tzinfo=UTC))
     others = tuple(
         PastEvent(datetime(2026, 3, day, 23, 50, tzinfo=UTC), str(day), "expired", BounceClass.SOFT)
         for day in (28, 29)
@@ -201,7 +200,7 @@ def test_the_three_codes_of_security_that_speak_of_the_mailbox_suppress(status: 
 def test_no_such_user_said_for_now_counts_as_soft() -> None:
     event = an_event("user_unknown", status="4.1.1")
     assert event.verdict is not None
-    event = replace(event, verdict=replace(event.verdict, permanent=False))
+    event = event._replace(verdict=event.verdict._replace(permanent=False))
     assert decide(DEFAULT, event, ()).action is COUNT
 
 
@@ -358,7 +357,7 @@ def test_no_number_of_security_refusals_suppresses(
     policy: Policy, events: list[BounceEvent], detail: int
 ) -> None:
     refused = [
-        replace(event, verdict=replace(event.verdict, status=StatusCode(5, 7, detail)))
+        event._replace(verdict=event.verdict._replace(status=StatusCode(5, 7, detail)))
         for event in events
         if event.verdict is not None
     ]

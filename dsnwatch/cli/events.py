@@ -1,6 +1,5 @@
 """`dsnwatch events`: what happened to whom, what it means, and what was decided."""
 
-import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -159,7 +158,7 @@ def as_dict(stored: "StoredEvent") -> dict[str, object]:
             "rule": verdict.rule,
             "confidence": verdict.confidence,
         }
-    decision = dataclasses.asdict(stored.decision) | {"until": rfc3339(stored.decision.until)}
+    decision = stored.decision._asdict() | {"until": rfc3339(stored.decision.until)}
     return {
         "id": stored.id,
         "message_id": stored.message_id,

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -342,8 +341,8 @@ def test_report_kept_can_be_judged_again() -> None:
 
 def test_judging_looks_at_the_report_only() -> None:
     report = READER.read(a_bounce()).report
-    said_else = replace(report.recipients[0], diagnostic=f"552 5.2.2 {FULL}")
-    (verdict,) = READER.judge(replace(report, recipients=(said_else,))).verdicts
+    said_else = report.recipients[0]._replace(diagnostic=f"552 5.2.2 {FULL}")
+    (verdict,) = READER.judge(report._replace(recipients=(said_else,))).verdicts
     assert verdict is not None
     assert verdict.reason == "mailbox_full"
 

@@ -1,6 +1,5 @@
 """Nouns with defaults, and a store to put them in."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -124,9 +123,9 @@ def an_event(  # noqa: PLR0917 - all of them are given by name
 def a_success(address: str = "anne@example.org") -> StoredEvent:
     """Give an event in which nothing failed."""
     stored = an_event(address, kind=Kind.SUCCESS)
-    delivered = replace(stored.event.recipient, action=Action.DELIVERED)
-    event = replace(stored.event, recipient=delivered, verdict=None)
-    return replace(stored, event=event, decision=Decision(DecisionAction.IGNORE, "none", "fine"))
+    delivered = stored.event.recipient._replace(action=Action.DELIVERED)
+    event = stored.event._replace(recipient=delivered, verdict=None)
+    return stored._replace(event=event, decision=Decision(DecisionAction.IGNORE, "none", "fine"))
 
 
 def a_suppression(

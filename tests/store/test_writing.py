@@ -41,7 +41,7 @@ def test_message_is_read_back_as_it_was_stored(tmp_path: Path) -> None:
     store, message = a_store(tmp_path), a_message()
     with store.write() as writer:
         writer.add_messages([message])
-    assert store.message(message.id) == replace(message, raw=replace(message.raw, data=b""))
+    assert store.message(message.id) == message._replace(raw=replace(message.raw, data=b""))
     assert store.raw(message.id) == message.raw.data
 
 
@@ -240,9 +240,9 @@ def test_any_text_and_octets_can_be_stored(
     report = BounceReport(Kind.OTHER, defects=(diagnostic,), recipients=(a_recipient(address),))
     with store.write() as writer:
         if not writer.stored_fingerprints([message.fingerprint]):
-            writer.add_messages([replace(message, report=report)])
+            writer.add_messages([message._replace(report=report)])
             assert store.raw(message.id) is None, "not before COMMIT"
-        event = an_event(address, recipient=replace(a_recipient(address), diagnostic=diagnostic))
+        event = an_event(address, recipient=a_recipient(address)._replace(diagnostic=diagnostic))
         writer.add_events([event])
         writer.put_suppressions([a_suppression(address, note=diagnostic)])
         assert address in writer.suppressions_of([address])
