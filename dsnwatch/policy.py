@@ -10,7 +10,7 @@ suppresses, and the order in which events arrive does not change what follows fr
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from itertools import pairwise
@@ -240,6 +240,10 @@ PRESETS: Mapping[str, tuple[PolicyRule, ...]] = MappingProxyType(
 unsubscribes at once and for ever; they differ in what a soft bounce weighs."""
 
 
+_REMEMBERED = 4096
+"""Kinds of event whose rows are remembered; strangers choose the codes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A table of rows to decide by.
@@ -251,6 +255,9 @@ class Policy:
 
     name: str
     rules: tuple[PolicyRule, ...]
+    _describing: dict[tuple[object, ...], tuple[PolicyRule, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -270,9 +277,32 @@ class Policy:
         """How far before an event its rows look; older failures never matter to it."""
         return max((rule.within for rule in self.rules), default=timedelta())
 
+    def describing(self, event: BounceEvent) -> tuple[PolicyRule, ...]:
+        """The rows whose affair an event is, in order; remembered, since few kinds come often."""
+        verdict = event.verdict
+        facts = (
+            event.kind,
+            event.recipient.action,
+            verdict
+            and (
+                verdict.bounce_class,
+                verdict.reason,
+                verdict.fault,
+                verdict.status,
+                verdict.permanent,
+            ),
+        )
+        rows = self._describing.get(facts)
+        if rows is None:
+            if len(self._describing) >= _REMEMBERED:
+                self._describing.clear()
+            rows = tuple(rule for rule in self.rules if rule.describes(event))
+            self._describing[facts] = rows
+        return rows
+
     def looks_back(self, event: BounceEvent) -> bool:
         """Whether what follows from an event hangs on the recipient's other failures."""
-        return any(rule.count > 1 and rule.describes(event) for rule in self.rules)
+        return any(rule.count > 1 for rule in self.describing(event))
 
 
 def decide(policy: Policy, event: BounceEvent, past: Sequence[PastEvent]) -> Decision:
@@ -299,9 +329,7 @@ def decide(policy: Policy, event: BounceEvent, past: Sequence[PastEvent]) -> Dec
         )
     waiting: Decision | None = None
     full: list[Decision] = []
-    for rule in policy.rules:
-        if not rule.describes(event):
-            continue
+    for rule in policy.describing(event):
         tally = _tally(rule, event, past)
         because = _because(rule, event, tally)
         if not tally.enough(rule):
@@ -368,7 +396,7 @@ class _Tally:
 def _tally(rule: PolicyRule, event: BounceEvent, past: Sequence[PastEvent]) -> _Tally:
     """Count the latest window round the event that is full, else the one with most in it."""
     at = event.occurred_at
-    if not rule.within:
+    if not rule.within or not past:
         return _Tally(1, 1, at, at)
     told: dict[str, datetime] = {}
     for other in past:

@@ -2,11 +2,24 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, delete, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Insert,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dsnwatch.model import (
@@ -20,6 +33,7 @@ from dsnwatch.model import (
     StoredMessage,
     Suppression,
 )
+from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store.answers import QuarantineItem
 from dsnwatch.store.ids import first_id, new_id
 from dsnwatch.store.rows import (
@@ -42,9 +56,6 @@ from dsnwatch.store.tables import (
 )
 from dsnwatch.store.values import from_micros, storable, to_micros
 
-CHUNK = 500
-"""Values asked for at once; SQLite takes 32,766 at most, and the plan is the same."""
-
 
 class Writer:
     """The rows of one transaction; all of them are there after it, or none.
@@ -63,22 +74,17 @@ class Writer:
             Fingerprint to the ULID it is stored under; the unknown ones are absent.
         """
         found: dict[str, str] = {}
-        for chunk in _chunks(fingerprints):
-            for table in (QUARANTINE, MESSAGE):
-                columns = select(table.c.fingerprint, table.c.id)
-                rows = self._connection.execute(columns.where(table.c.fingerprint.in_(chunk)))
-                found.update({row[0]: row[1] for row in rows})
+        for table in (QUARANTINE, MESSAGE):
+            statement = select(table.c.fingerprint, table.c.id)
+            for row in self._among(statement, table.c.fingerprint, fingerprints):
+                found[row[0]] = row[1]
         return found
 
     def stored_event_keys(self, keys: Iterable[str]) -> set[str]:
         """Find which of these events are there already."""
         asked = {storable(key): key for key in keys}
         column = EVENT.c.key
-        return {
-            asked[key]
-            for chunk in _chunks(asked)
-            for key in self._connection.scalars(select(column).where(column.in_(chunk)))
-        }
+        return {asked[row[0]] for row in self._among(select(column), column, asked)}
 
     def past_events(
         self, recipients: Iterable[str], since: datetime
@@ -112,18 +118,17 @@ class Writer:
             )
             .order_by(EVENT.c.address, EVENT.c.occurred_at, EVENT.c.id)
         )
-        for chunk in _chunks(asked):
-            rows = self._connection.execute(statement.where(EVENT.c.address.in_(chunk)))
-            for address, occurred_at, message, reason, bounce_class, status in rows:
-                found[asked[address]].append(
-                    PastEvent(
-                        from_micros(occurred_at),
-                        message,
-                        reason,
-                        BounceClass(bounce_class),
-                        StatusCode.of(status) if status else None,
-                    )
+        rows = self._among(statement, EVENT.c.address, asked)
+        for address, occurred_at, message, reason, bounce_class, status in rows:
+            found[asked[address]].append(
+                PastEvent(
+                    from_micros(occurred_at),
+                    message,
+                    reason,
+                    BounceClass(bounce_class),
+                    StatusCode.of(status) if status else None,
                 )
+            )
         return {recipient: tuple(events) for recipient, events in found.items()}
 
     def suppressions_of(self, addresses: Iterable[str]) -> dict[str, tuple[Suppression, ...]]:
@@ -135,11 +140,9 @@ class Writer:
         asked = {storable(address): address for address in addresses}
         found: defaultdict[str, list[Suppression]] = defaultdict(list)
         column = SUPPRESSION.c.address
-        for chunk in _chunks(asked):
-            statement = select(SUPPRESSION).where(column.in_(chunk))
-            ordered = statement.order_by(column, SUPPRESSION.c.stream)
-            for row in self._connection.execute(ordered).mappings():
-                found[asked[row["address"]]].append(suppression_of(row))
+        statement = select(SUPPRESSION).order_by(column, SUPPRESSION.c.stream)
+        for row in self._among(statement, column, asked).mappings():
+            found[asked[row["address"]]].append(suppression_of(row))
         return {address: tuple(suppressions) for address, suppressions in found.items()}
 
     def add_messages(self, messages: Sequence[StoredMessage]) -> None:
@@ -278,6 +281,20 @@ class Writer:
         old = (EVENT.c.id < first_id(before)) & ~resting.exists()
         return self._connection.execute(delete(EVENT).where(old)).rowcount
 
+    def _among(
+        self, statement: Select[*tuple[Any, ...]], column: ColumnElement[str], values: Iterable[str]
+    ) -> CursorResult[*tuple[Any, ...]]:
+        """Ask for the rows whose column has one of these values.
+
+        SQLite gets them as one parameter: one each costs SQLAlchemy more than the look-up itself.
+        """
+        every = list(values)
+        if self._connection.dialect.name == "postgresql":
+            return self._connection.execute(statement.where(column.in_(every)))
+        given = func.json_each(bindparam("among")).table_valued("value")
+        among = statement.where(column.in_(select(given.c.value)))
+        return self._connection.execute(among, {"among": to_json(every)})
+
     def _add(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows, all with the same columns."""
         self._execute(insert(table), rows)
@@ -307,10 +324,3 @@ class Writer:
         else:
             in_order = itemgetter(*names)
             self._connection.exec_driver_sql(str(compiled), [in_order(row) for row in rows])
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    """Cut into lists that fit one statement."""
-    every = list(values)
-    for start in range(0, len(every), CHUNK):
-        yield every[start : start + CHUNK]
