@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from dsnwatch.reading import Reader
 
-BATCH_MESSAGES = 500
-BATCH_OCTETS = 2 << 20
+BATCH_MESSAGES = 250
+BATCH_OCTETS = 1 << 20
 """A batch is a transaction, and what one process reads at a time."""
 
 LEAVE_SECONDS = 2.0
-_COLLECT_AFTER = 50_000
+_COLLECT_AFTER = 10_000
 """Objects made and not yet let go of between two looks of the garbage collector."""
 
 Batch = list[RawMessage]

@@ -11,6 +11,7 @@ import email
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from flufl.bounce import all_failures
 
 ROOT = Path(__file__).parents[2]
 MEGABYTE = 1 << 20
+_OURS = re.compile(rb"@(?=[A-Za-z0-9.\-]*example\.)")
 SKIPPED = ("hostile",)  # they are few in real mailboxes, and measured by themselves in read.py
 
 
@@ -59,7 +61,7 @@ def varied(count: int) -> Iterator[bytes]:
         mark = str(number).encode()
         for name in (b"Message-ID: <", b"Message-Id: <", b"Message-id: <"):
             data = data.replace(name, name + mark + b".")
-        data = data.replace(b"@example", b"@d" + mark + b".example")
+        data = _OURS.sub(b"@d" + mark + b".", data)
         yield data.rstrip(b"\n") + b"\n" + returned(number, rng)
 
 
