@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import NamedTuple, Self
 
 _LF = 10
+_PIECE = 1 << 20
+"""Octets whose line ends are changed at once, so that no large message is copied whole."""
 
 
 class Kind(StrEnum):
@@ -119,12 +121,20 @@ class RawMessage:
         mbox (LF and a blank line more).
         """
         data = self.data
-        if b"\r" in data:
-            data = data.replace(b"\r\n", b"\n")
         end = len(data)
         while end and data[end - 1] == _LF:
-            end -= 1
-        return hashlib.sha256(memoryview(data)[:end]).hexdigest()
+            end -= 2 if data[end - 2 : end - 1] == b"\r" else 1
+        if b"\r" not in data:
+            return hashlib.sha256(memoryview(data)[:end]).hexdigest()
+        digest = hashlib.sha256()
+        start = 0
+        while start < end:
+            after = min(start + _PIECE, end)
+            if data[after - 1 : after + 1] == b"\r\n" and after < end:
+                after += 1
+            digest.update(data[start:after].replace(b"\r\n", b"\n"))
+            start = after
+        return digest.hexdigest()
 
 
 class StatusCode(NamedTuple):

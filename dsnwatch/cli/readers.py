@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from dsnwatch.errors import DsnwatchError
 from dsnwatch.model import RawMessage, Reading
+from dsnwatch.rfc.mime import MAX_LOOK
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 BATCH_MESSAGES = 250
 BATCH_OCTETS = 1 << 20
 """A batch is a transaction, and what one process reads at a time."""
+
+READ_OCTETS = MAX_LOOK + 1
+"""What of a message goes to another process: as much as is looked at, and that there is more."""
 
 LEAVE_SECONDS = 2.0
 _COLLECT_AFTER = 10_000
@@ -103,7 +107,7 @@ class Readers:
             # The next batch goes out before the last one is stored, so that nobody waits.
             if idle:
                 connection = idle.pop()
-                _send(connection, [raw.data for raw in batch])
+                _send(connection, [raw.data[:READ_OCTETS] for raw in batch])
                 under_way.append(_UnderWay(batch, connection))
             else:
                 under_way.append(_UnderWay(batch, None, self._read(batch)))

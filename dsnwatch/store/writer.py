@@ -1,13 +1,15 @@
 """One writing transaction: what is asked while deciding, and the rows that follow from it."""
 
 import json
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     CursorResult,
@@ -18,7 +20,9 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -55,6 +59,9 @@ from dsnwatch.store.tables import (
     SUPPRESSION,
 )
 from dsnwatch.store.values import from_micros, storable, to_micros
+
+PIECE = 1 << 20
+"""Octets written at once; a message of more is not handed to SQLite whole."""
 
 
 class Writer:
@@ -151,6 +158,7 @@ class Writer:
         self._add(
             RAW_MESSAGE,
             [{"message_id": message.id, "data": message.raw.data} for message in messages],
+            octets="data",
         )
 
     def add_events(self, events: Sequence[StoredEvent]) -> None:
@@ -210,7 +218,7 @@ class Writer:
             at: Now.
         """
         item = QuarantineItem(id_, raw, fingerprint, defects, at)
-        self._add(QUARANTINE, [quarantine_row(item, self._node)])
+        self._add(QUARANTINE, [quarantine_row(item, self._node)], octets="data")
 
     def remove_quarantine(self, id_: str) -> bool:
         """Take a message out of quarantine; tells whether it was there."""
@@ -295,9 +303,34 @@ class Writer:
         among = statement.where(column.in_(select(given.c.value)))
         return self._connection.execute(among, {"among": to_json(every)})
 
-    def _add(self, table: Table, rows: Sequence[Row]) -> None:
-        """Insert rows, all with the same columns."""
-        self._execute(insert(table), rows)
+    def _add(self, table: Table, rows: Sequence[Row], octets: str = "") -> None:
+        """Insert rows, all with the same columns; `octets` names the one that can be large."""
+        large = [(row, value) for row in rows if octets and _is_large(value := row[octets])]
+        if not large or self._connection.dialect.name != "sqlite":
+            self._execute(insert(table), rows)
+            return
+        hollow = [row | {octets: b""} if _is_large(row[octets]) else row for row in rows]
+        self._execute(insert(table), hollow)
+        key = table.primary_key.columns[0]
+        for row, value in large:
+            self._fill(table, table.c[octets], key == row[key.name], value)
+
+    def _fill(
+        self, table: Table, column: Column[bytes], this: ColumnElement[bool], octets: bytes
+    ) -> None:
+        """Write a large value piece by piece: as a parameter SQLite would copy it twice."""
+        room = update(table).where(this).values({column: func.zeroblob(len(octets))})
+        self._connection.execute(room)
+        number = self._connection.scalar(
+            select(literal_column("rowid")).select_from(table).where(this)
+        )
+        driver = self._connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        assert isinstance(number, int)
+        view = memoryview(octets)
+        with driver.blobopen(table.name, column.name, number) as blob:
+            for start in range(0, len(octets), PIECE):
+                blob.write(view[start : start + PIECE])
 
     def _put(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows, or overwrite the ones with the same primary key."""
@@ -324,3 +357,7 @@ class Writer:
         else:
             in_order = itemgetter(*names)
             self._connection.exec_driver_sql(str(compiled), [in_order(row) for row in rows])
+
+
+def _is_large(value: object) -> TypeGuard[bytes]:
+    return isinstance(value, bytes) and len(value) > PIECE

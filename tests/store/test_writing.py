@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dsnwatch.model import BounceClass, BounceReport, Kind, PastEvent, StatusCode
+from dsnwatch.store import new_id
+from dsnwatch.store.writer import PIECE
 
 from .builders import (
     DAY,
@@ -43,6 +45,20 @@ def test_message_is_read_back_as_it_was_stored(tmp_path: Path) -> None:
         writer.add_messages([message])
     assert store.message(message.id) == message._replace(raw=replace(message.raw, data=b""))
     assert store.raw(message.id) == message.raw.data
+
+
+def test_large_messages_are_written_piece_by_piece_and_whole(tmp_path: Path) -> None:
+    store, small = a_store(tmp_path), a_message()
+    large = a_raw(bytes(range(256)) * ((2 * PIECE + 300) // 256))
+    message = small._replace(id=new_id(NOW), raw=large, fingerprint=large.fingerprint)
+    with store.write() as writer:
+        writer.add_messages([small, message])
+        writer.add_quarantine("Q", large, "f" * 64, ("odd",), NOW)
+    assert store.raw(small.id) == small.raw.data
+    assert store.raw(message.id) == large.data
+    item = store.quarantine_item("Q")
+    assert item is not None
+    assert item.raw.data == large.data
 
 
 def test_event_is_read_back_as_it_was_stored(tmp_path: Path) -> None:
