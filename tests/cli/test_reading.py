@@ -146,6 +146,7 @@ def test_config_check_says_that_all_is_well(run: Run, tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('[store]\nulr = "x"\n', "c.toml, line 2: unknown key 'store.ulr'"),
+        ('[store]\nurl = "mysql://db/x"\n', "store: databases of the kind 'mysql' are not known"),
         ('[rules]\ndirectory = "none"\n', "c.toml, line 2: rules.directory: none is no folder"),
         (
             '[store]\nurl = "postgresql://me@db.example.net/x"\npassword_file = "pw"\n',
