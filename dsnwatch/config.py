@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast, get_args, get_origin
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from dsnwatch import config_file
 from dsnwatch.config_file import ConfigFile
+from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.config_sections import (
     KeepSection,
     PolicySection,
@@ -63,6 +64,15 @@ class Settings(BaseSettings):
     rules: RulesSection = option(RulesSection(), "Rules of your own.", unit="section")
     policy: PolicySection = option(PolicySection(), "What suppresses.", unit="section")
     keep: KeepSection = option(KeepSection(), "How long things stay.", unit="section")
+    mailbox: tuple[MailboxSection, ...] = option((), "Mailboxes to watch.", unit="sections")
+
+    @field_validator("mailbox")
+    @classmethod
+    def _names_differ(cls, value: tuple[MailboxSection, ...]) -> tuple[MailboxSection, ...]:
+        names = [each.name for each in value]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two are called '{twice}'; give each a name of its own")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -119,7 +129,7 @@ class Configuration:
         if configured is None:
             beside = (self.file.path or config_file.DEFAULT_PATH).parent / "rules.d"
             return beside if beside.is_dir() else None
-        found = self._beside(configured)
+        found = self.beside(configured)
         if not found.is_dir():
             raise ConfigError(
                 f"{self._place(('rules', 'directory'))}: rules.directory: {found} is no folder; "
@@ -133,23 +143,24 @@ class Configuration:
         Args:
             path: As configured; a relative one lies in $CREDENTIALS_DIRECTORY where systemd set
                 it, else beside the configuration file.
-            key: The option that names it, for the error.
+            key: The option that names it, for the error; `mailbox.0.password_file` for one of
+                many sections.
 
         Raises:
             ConfigError: The file cannot be read, or is empty.
         """
         folder = os.environ.get("CREDENTIALS_DIRECTORY")
-        found = Path(folder) / path if folder else self._beside(path)
+        found = Path(folder) / path if folder else self.beside(path)
         try:
             text = found.read_text().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(
-                f"{self._place(key.split('.'))}: {key}: {found} cannot be read ({why}); "
+                f"{self._place(_path_of(key))}: {key}: {found} cannot be read ({why}); "
                 "make the file, or give it to the service with LoadCredential="
             ) from error
         if not text:
-            raise ConfigError(f"{self._place(key.split('.'))}: {key}: {found} is empty")
+            raise ConfigError(f"{self._place(_path_of(key))}: {key}: {found} is empty")
         return text
 
     def values(self) -> Iterator[tuple[str, object, str]]:
@@ -168,11 +179,12 @@ class Configuration:
             return f"${variable}"
         return self.file.place(key) if self.file.has(key) else "default"
 
-    def _place(self, key: Sequence[str]) -> str:
+    def _place(self, key: Sequence[str | int]) -> str:
         variable = _variable(key)
         return f"${variable}" if variable in os.environ else self.file.place(key)
 
-    def _beside(self, path: Path) -> Path:
+    def beside(self, path: Path) -> Path:
+        """Find a file the configuration names: a relative path lies beside it."""
         return path if self.file.path is None else self.file.path.parent / path
 
 
@@ -266,6 +278,11 @@ def nearest(key: str) -> str:
     section = key.rpartition(".")[0]
     here = [name for name in known if name.rpartition(".")[0] == section]
     return f"known here: {', '.join(here if section else [*here, *sections])}"
+
+
+def _path_of(key: str) -> Key:
+    """Take a dotted key apart: `mailbox.0.host` is ("mailbox", 0, "host")."""
+    return tuple(int(part) if part.isdigit() else part for part in key.split("."))
 
 
 def _variable(key: Sequence[str | int]) -> str:

@@ -78,3 +78,6 @@ Keep = Annotated[
     PlainSerializer(duration_text),
 ]
 """How long to keep something: 1 to 3650 days, or `never` to throw it away."""
+
+Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(duration_text)]
+"""A length of time, written with its unit."""

@@ -67,6 +67,10 @@ class Ingest:
         self._policy = policy
         self._clock = clock
 
+    def use(self, reader: Reads, policy: Policy) -> None:
+        """Read and decide by these from the next message on; from any thread."""
+        self._reader, self._policy = reader, policy
+
     def commit(self, batch: Sequence[RawMessage | tuple[RawMessage, Reading]]) -> list[Receipt]:
         """Take in some messages in one transaction.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "import": "import_",
+    "run": "run_",
     "parse": "parse",
     "explain": "explain",
     "check": "check",

@@ -1,0 +1,46 @@
+"""`dsnwatch run`: the daemon."""
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from dsnwatch.cli.options import ConfigOption, StoreOption, VerboseOption
+from dsnwatch.cli.place import Place
+
+if TYPE_CHECKING:
+    from dsnwatch.service import Loaded
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(
+    short_help="Watch the configured mailboxes; the daemon.",
+    help="Run everything that is configured until SIGTERM or Ctrl-C, which ends within ten "
+    "seconds and loses nothing. SIGHUP reads configuration and rules anew; a bad file is refused "
+    "with its reason, and the old one stays.",
+    epilog="""\b
+    In the foreground, with what happens on standard error:
+      dsnwatch run
+    """,
+)
+def run(
+    ctx: typer.Context,
+    *,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Open the store and run the service in this thread."""
+    from dsnwatch.service import Loaded, serve  # noqa: PLC0415  not for --help
+
+    def load() -> "Loaded":
+        place = Place(ctx, config=config, store=store, verbose=verbose)
+        return Loaded(place.configuration, place.reader(), place.policy())
+
+    logging.basicConfig(format="dsnwatch: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("dsnwatch").setLevel(logging.INFO)  # ours alone: one line a message
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    with place.store() as opened:
+        serve(load, opened)
