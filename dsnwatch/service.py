@@ -16,7 +16,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +27,7 @@ from dsnwatch.errors import DsnwatchError
 from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.watch import Watcher, watcher_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -65,7 +66,7 @@ class ThreadPart(Protocol):
         """Work until `stop` is called. Raising is a mistake of ours and ends the daemon."""
 
     def stop(self) -> None:
-        """Make `run` return soon; from any thread, and more than once."""
+        """Make `run` return soon; from any thread. Called again: let go of whatever hangs."""
 
 
 @runtime_checkable
@@ -117,7 +118,31 @@ class Loaded:
 
 Planner = Callable[["Configuration"], Iterable[Planned]]
 
-PLANNERS: Sequence[Planner] = ()
+
+def mailboxes(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for a watcher a mailbox.
+
+    Raises:
+        ConfigError: A secret cannot be read, or an extra is not installed.
+    """
+    for index, section in enumerate(configuration.settings.mailbox):
+        keys = [key for key in type(section).model_fields if key.endswith("_file")]
+        paths = ((key, getattr(section, key)) for key in keys if key != "tls_ca_file")
+        secrets = tuple(
+            configuration.secret(path, f"mailbox.{index}.{key}") for key, path in paths if path
+        )
+        yield Planned(
+            f"mailbox {section.name}",
+            (section, configuration.settings.stream, secrets),
+            partial(_watcher, index),
+        )
+
+
+def _watcher(index: int, around: "Surroundings") -> Watcher:
+    return watcher_of(around.configuration, index, around.store, around.submit)
+
+
+PLANNERS: Sequence[Planner] = (mailboxes,)
 """What reads the parts to run from the configuration, in the order they are started."""
 
 
@@ -151,14 +176,13 @@ class Running:
     async def stop(self, grace: timedelta) -> None:
         """Stop it, and wait for at most `grace`."""
         if isinstance(self.part, ThreadPart):
-            self.part.stop()
-            ending: Awaitable[object] = self._over.wait()
-        else:
-            ending = self.part.stop(grace)
-        try:
-            await asyncio.wait_for(ending, grace.total_seconds())
-        except TimeoutError:
-            log_left(self.planned.name)
+            for _ in ("gently", "for good"):
+                self.part.stop()
+                if await _in_time(self._over.wait(), grace / 2):
+                    return
+        elif await _in_time(self.part.stop(grace), grace):
+            return
+        log_left(self.planned.name)
 
     @property
     def ended(self) -> bool:
@@ -169,6 +193,14 @@ class Running:
         """Whether it has given a sign of life lately, or rests."""
         since = self.part.busy_since if isinstance(self.part, Pulsing) else None
         return since is None or now - since < STUCK.total_seconds()
+
+
+async def _in_time(ending: Awaitable[object], most: timedelta) -> bool:
+    try:
+        await asyncio.wait_for(ending, most.total_seconds())
+    except TimeoutError:
+        return False
+    return True
 
 
 class Service:

@@ -28,7 +28,7 @@ FLOORS = {
     },
     3: {"reading", "parse", "classify", "attribute", "policy", "prose", "sender", "ses", "news"},
     4: {"sources", "store", "hooks", "lookup"},
-    5: {"ingest", "book", "inbox", "outbox"},
+    5: {"ingest", "book", "inbox", "outbox", "watch"},
     6: {"cli", "http", "service", "__main__"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from dsnwatch.model import RawMessage
+from dsnwatch.model import RawMessage, Receipt
 
 
 class Source(Protocol):
@@ -31,10 +31,11 @@ class Source(Protocol):
         """
         ...
 
-    def stored(self, messages: Sequence[RawMessage]) -> None:
+    def stored(self, receipts: Sequence[tuple[RawMessage, Receipt]]) -> None:
         """Let go of messages; called after COMMIT only, with any number of those given.
 
-        What letting go means is the source's affair: a mailbox moves them, files stay as they are.
+        What letting go means is the source's affair: a mailbox moves them, and not all of them to
+        the same folder, which is why it is told what became of each; files stay as they are.
 
         Raises:
             SourceError: They could not be let go of. They are stored all the same, and will be
@@ -53,6 +54,7 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "maildir": "dsnwatch.sources.files:FileSource",
         "eml": "dsnwatch.sources.files:FileSource",
         "stdin": "dsnwatch.sources.files:FileSource",
+        "imap": "dsnwatch.sources.imap:ImapSource",
     }
 )
 """What `RawMessage.source` can say, and the `module:class` that gives it; imported when used."""

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Final
 
 from dsnwatch.errors import SourceError
-from dsnwatch.model import RawMessage
+from dsnwatch.model import RawMessage, Receipt
 from dsnwatch.sources.mbox import (
     MOST_BYTES,
     MOST_LINE_BYTES,
@@ -72,7 +72,7 @@ class FileSource:
         """Give all of it, in order; see `read`."""
         return read(self.paths, vouched=self.vouched, stream=self.stream)
 
-    def stored(self, messages: Sequence[RawMessage]) -> None:
+    def stored(self, receipts: Sequence[tuple[RawMessage, Receipt]]) -> None:
         """Do nothing: the operator's files are his."""
 
     def close(self) -> None:

@@ -1,0 +1,108 @@
+"""What is counted: the figures of each part, and how Prometheus gets them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Metric
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxFigures:
+    """How one mailbox fares, since the daemon started.
+
+    Attributes:
+        connected: Whether there is a connection to the server.
+        seen: Messages fetched.
+        stored: New ones among them.
+        duplicates: Known ones among them.
+        unread: Those in which nothing was found, or that are in quarantine.
+        connects: How often a connection was made.
+        failures: How often something went wrong with the server or the store.
+        last_error: The last thing that did, since when all is well if `failing` is False.
+        current_at: When it was last known that nothing waits; None where it never was.
+        waits: Whether something may wait there that is not stored: from then on lag is counted.
+        last_message_at: When the last message was fetched.
+    """
+
+    name: str
+    connected: bool = False
+    seen: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    unread: int = 0
+    connects: int = 0
+    failures: int = 0
+    failing: bool = False
+    last_error: str = ""
+    last_error_at: datetime | None = None
+    started_at: datetime | None = None
+    current_at: datetime | None = None
+    waits: bool = True
+    last_message_at: datetime | None = None
+
+    def lag(self, now: datetime) -> timedelta:
+        """For how long a message may have been waiting there."""
+        since = self.current_at or self.started_at
+        return max(now - since, timedelta()) if self.waits and since else timedelta()
+
+
+_COUNTERS = {
+    "seen": "Messages fetched from the mailbox.",
+    "stored": "Messages of the mailbox that were new.",
+    "duplicates": "Messages of the mailbox that were stored already.",
+    "unread": "Messages of the mailbox in which nothing was found.",
+    "connects": "Connections made to the mailbox's server.",
+    "failures": "Times something went wrong with the mailbox.",
+}
+
+
+class MailboxCollector:
+    """Gives the figures of all mailboxes to Prometheus when it asks.
+
+    Args:
+        figures: Gets the present ones.
+        clock: Tells the time.
+    """
+
+    def __init__(
+        self, figures: Callable[[], Iterable[MailboxFigures]], clock: Callable[[], datetime]
+    ) -> None:
+        self._figures = figures
+        self._clock = clock
+
+    def register(self, registry: "CollectorRegistry") -> None:
+        """Have them asked for with everything else in a registry."""
+        registry.register(self)
+
+    def collect(self) -> "Iterator[Metric]":
+        """Give one family a counter, with the mailbox as its label."""
+        from prometheus_client.core import (  # noqa: PLC0415  commands do without it
+            CounterMetricFamily,
+            GaugeMetricFamily,
+        )
+
+        present = list(self._figures())
+        now = self._clock()
+        for key, help_ in _COUNTERS.items():
+            counter = CounterMetricFamily(f"dsnwatch_mailbox_{key}", help_, labels=["mailbox"])
+            for each in present:
+                counter.add_metric([each.name], getattr(each, key))
+            yield counter
+        lag = GaugeMetricFamily(
+            "dsnwatch_mailbox_lag_seconds",
+            "For how long a message may have been waiting in the mailbox.",
+            labels=["mailbox"],
+        )
+        connected = GaugeMetricFamily(
+            "dsnwatch_mailbox_connected",
+            "Whether there is a connection to the mailbox's server.",
+            labels=["mailbox"],
+        )
+        for each in present:
+            lag.add_metric([each.name], each.lag(now).total_seconds())
+            connected.add_metric([each.name], float(each.connected))
+        yield lag
+        yield connected

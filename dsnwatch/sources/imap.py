@@ -1,0 +1,468 @@
+"""A mailbox as a source of mail: swept folder by folder, and let go of in sets after COMMIT."""
+
+import logging
+import os
+import select
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
+from dsnwatch.sources.imap_folders import (
+    DONE_KEYWORD,
+    UNREAD_KEYWORD,
+    Folder,
+    Names,
+    Target,
+    Way,
+    way_for,
+)
+from dsnwatch.sources.imap_login import Login
+from dsnwatch.sources.imap_session import Fetched, Session
+from dsnwatch.sources.imap_trouble import MailboxError, Trouble
+from dsnwatch.sources.octets import shown
+
+log = logging.getLogger(__name__)
+
+SET: Final = 500
+"""UIDs in one command; their list stays below the 8,000 octets that servers take (RFC 7162)."""
+
+HEAD_OCTETS: Final = 64 << 10
+"""So much of each message is fetched at first: 500 of them are never more than 32 MB."""
+
+PART_OCTETS: Final = 1 << 20
+PARTS_AT_ONCE: Final = 8
+LARGEST_OCTETS: Final = 10 << 20
+"""Of a larger message only so much is read: reports stand at the beginning."""
+
+IDLE_SECONDS: Final = 9 * 60.0
+"""Servers, and routers between, forget who is silent for longer; some after ten minutes."""
+
+BEAT_SECONDS: Final = 20.0
+FOLDERS_NAMED: Final = 20
+
+SPARE: Final = timedelta(minutes=2)
+"""So long before its token expires a connection is made anew."""
+
+MOST_MISSED: Final = 20
+"""Messages of one set that a server may refuse before we take it for more than odd messages."""
+
+
+class Positions(Protocol):
+    """Where it is kept how far a folder has been read, for folders whose mail stays."""
+
+    def get(self, name: str) -> str | None:
+        """Find a position; None where there is none."""
+
+    def put(self, name: str, position: str) -> None:
+        """Keep a position."""
+
+
+class ImapSource:
+    """One mailbox; the thread that drives it may block here for a minute, and for longer in `wait`.
+
+    Args:
+        section: As configured.
+        login: How to get in.
+        positions: Where cursors are kept.
+        ca_file: Whom to trust; None for the system's.
+        stream: The stream its messages count for.
+        beat: Called at every sign of life, from the thread that drives it.
+
+    Attributes:
+        connects: How often a connection was made.
+    """
+
+    def __init__(
+        self,
+        section: MailboxSection,
+        login: Login,
+        positions: Positions,
+        *,
+        ca_file: Path | None = None,
+        stream: str = "",
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._section = section
+        self._login = login
+        self._positions = positions
+        self._ca_file = ca_file
+        self._stream = section.stream or stream
+        self._beat = beat
+        self._session: Session | None = None
+        self._names: Names | None = None
+        self._folders: dict[str, Folder] = {}
+        self._open: Folder | None = None
+        self._given: dict[str, tuple[Folder, int, int]] = {}
+        self.connects = 0
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._wake)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._session is not None
+
+    def connect(self) -> Session:
+        """Connect and log in, unless that is so already."""
+        if self._session is not None and self._expires_soon(self._session):
+            self.close()
+        if self._session is None:
+            self._session = self._new_session()
+            self.connects += 1
+            self._names = Names(self._session)
+        return self._session
+
+    def _new_session(self) -> Session:
+        def new(*, renew: bool) -> Session:
+            return Session(
+                self._section, self._login, ca_file=self._ca_file, beat=self._beat, renew=renew
+            )
+
+        try:
+            return new(renew=False)
+        except MailboxError as error:
+            if error.trouble is not Trouble.LOGIN or not self._login.renewable:
+                raise
+            return new(renew=True)  # the token may have been revoked; if not, this raises as well
+
+    def _expires_soon(self, session: Session) -> bool:
+        return session.expires_at is not None and session.expires_at - SPARE < datetime.now(UTC)
+
+    def folders(self) -> list[Folder]:
+        """Find the configured folders that are there, in the order of the configuration."""
+        assert self._names is not None, "connect first"
+        names = (self._names.find(wanted) for wanted in self._section.folders)
+        return [
+            self._folders.setdefault(name, Folder(name)) for name in dict.fromkeys(names) if name
+        ]
+
+    def missing(self) -> list[str]:
+        r"""Name the configured folders that are not there; `\Junk` and its like may be absent."""
+        assert self._names is not None, "connect first"
+        return [
+            wanted
+            for wanted in self._section.folders
+            if not wanted.startswith("\\") and self._names.find(wanted) is None
+        ]
+
+    def messages(self) -> Iterator[RawMessage]:
+        """Sweep all folders and give what waits there, one set of messages in memory at a time.
+
+        Raises:
+            MailboxError: The connection is over, or a folder cannot be read (then all others have
+                been).
+        """
+        self._given.clear()
+        with self._over_when_broken():
+            self.connect()
+            refused: list[MailboxError] = []
+            there = self.folders()
+            # The first one last, so that it is the open one when the waiting begins.
+            for folder in [*there[1:], *there[:1]]:
+                try:
+                    yield from self._sweep(folder)
+                except MailboxError as error:
+                    if error.trouble is not Trouble.REFUSED:
+                        raise
+                    refused.append(error)
+            if refused:
+                raise refused[0]
+            if missing := self.missing():
+                raise self._no_folder(missing[0])
+
+    def stored(self, receipts: Sequence[tuple[RawMessage, Receipt]]) -> None:
+        """Let go of messages as `after` says, in sets.
+
+        Without a connection nothing happens yet: they are let go of in the next sweep.
+        """
+        touched: dict[str, Folder] = {}
+        for raw, receipt in receipts:
+            folder, uidvalidity, uid = self._given.pop(raw.locator, (None, 0, 0))
+            if folder is not None and folder.is_of(uidvalidity):
+                folder.store(uid, target_of(receipt))
+                touched[folder.name] = folder
+        if self._session is not None:
+            with self._over_when_broken():
+                for folder in touched.values():
+                    self._ensure_open(folder)
+                    self._let_go(folder)
+
+    def wait(self, until: float) -> None:
+        """Wait for new mail, for `wake`, for a token to expire, or for a time.
+
+        Args:
+            until: As `time.monotonic` has it.
+
+        Raises:
+            MailboxError: The connection is over.
+        """
+        session = self._session
+        if session is None or not self._section.idle or "IDLE" not in session.capabilities:
+            self.sleep(until)
+            return
+        with self._over_when_broken():
+            first = next(iter(self.folders()), None)
+            if first is None:
+                self.sleep(until)
+                return
+            if self._open is not first:
+                self._select(first)  # what came while another folder was open is told by EXISTS
+                return
+            until = min(until, time.monotonic() + IDLE_SECONDS)
+            if session.expires_at is not None:
+                left = session.expires_at - SPARE - datetime.now(UTC)
+                until = min(until, time.monotonic() + left.total_seconds())
+            if not session.news:
+                session.idle(self._wake, until)
+
+    def sleep(self, until: float) -> None:
+        """Wait for `wake` or a time, whatever the server does."""
+        while (left := until - time.monotonic()) > 0:
+            self._beat()
+            if select.select([self._wake], [], [], min(left, BEAT_SECONDS))[0]:
+                return
+
+    def wake(self) -> None:
+        """End the waiting, now and from now on; from any thread."""
+        os.eventfd_write(self._wake, 1)
+
+    def interrupt(self) -> None:
+        """End whatever the other thread does with the server; from any thread."""
+        self.wake()
+        if (session := self._session) is not None:
+            session.interrupt()
+
+    def close(self) -> None:
+        """Say goodbye to the server."""
+        session, self._session, self._open = self._session, None, None
+        if session is not None:
+            session.close()
+
+    @contextmanager
+    def _over_when_broken(self) -> Iterator[None]:
+        """Drop the connection where it has broken; the next sweep makes another one."""
+        try:
+            yield
+        except MailboxError as error:
+            if error.trouble is not Trouble.REFUSED:
+                session, self._session, self._open = self._session, None, None
+                if session is not None:
+                    session.cut()
+            raise
+
+    def _server(self) -> Session:
+        """Get the connection that this sweep began with."""
+        if self._session is None:
+            raise MailboxError(
+                f"mailbox '{self._section.name}': the connection is over; dsnwatch makes it anew",
+                Trouble.LOST,
+            )
+        return self._session
+
+    def _select(self, folder: Folder) -> None:
+        """Open a folder, and find out whether it is still the one that was known."""
+        session = self._server()
+        self._open = None
+        selected = session.select(folder.name)
+        ways = {
+            target: way_for(
+                self._section.after, target, session.capabilities, keywords=selected.keywords
+            )
+            for target in Target
+        }
+        if folder.opened(selected, ways) and folder.by_cursor:
+            folder.go_on(self._positions.get(self._cursor(folder)))
+        self._open = folder
+
+    def _ensure_open(self, folder: Folder) -> None:
+        if self._open is not folder:
+            self._select(folder)
+
+    def _cursor(self, folder: Folder) -> str:
+        return f"imap/{self._section.name}/{folder.name}"
+
+    def _sweep(self, folder: Folder) -> Iterator[RawMessage]:
+        """Give what waits in one folder."""
+        self._select(folder)
+        folder.begin()
+        assert folder.selected is not None
+        uidvalidity = folder.selected.uidvalidity
+        if folder.is_quiet:
+            return
+        found = self._server().search(folder.criteria, folder.selected.exists)
+        waiting = folder.waiting(found)
+        if folder.pending:
+            self._let_go(folder)
+        elif not waiting:
+            folder.quiet = folder.selected.changed
+        for start in range(0, len(waiting), SET):
+            self._ensure_open(folder)
+            if not folder.is_of(uidvalidity):
+                return  # it was opened again meanwhile, and is another folder: the next sweep's
+            yield from self._give(folder, uidvalidity, waiting[start : start + SET])
+
+    def _give(self, folder: Folder, uidvalidity: int, uids: Sequence[int]) -> Iterator[RawMessage]:
+        """Fetch a set of messages and hand them out, in the order of their UIDs."""
+        for uid, got in self._whole(folder, uids):
+            if not folder.is_of(uidvalidity):
+                return
+            if got is None:
+                folder.miss(uid)
+                continue
+            cut = f";first={len(got.data)}" if len(got.data) >= LARGEST_OCTETS else ""
+            raw = RawMessage(
+                data=got.data,
+                locator=f"{self._section.name}/{shown(folder.name)};uidvalidity={uidvalidity};"
+                f"uid={uid}{cut}",
+                source="imap",
+                arrived_at=got.arrived_at,
+                stream=self._stream,
+            )
+            folder.give(uid)
+            self._given[raw.locator] = (folder, uidvalidity, uid)
+            yield raw
+
+    def _whole(self, folder: Folder, uids: Sequence[int]) -> Iterator[tuple[int, Fetched | None]]:
+        """Fetch messages: their heads all at once, the rest of the long ones some at a time."""
+        heads = self._fetch(uids, 0, HEAD_OCTETS)
+        long = [uid for uid, head in heads.items() if _goes_on(head, HEAD_OCTETS)]
+        seconds: dict[int, Fetched] = {}
+        for uid in uids:
+            head = heads.pop(uid, None)
+            if head is not None and _goes_on(head, HEAD_OCTETS):
+                if uid not in seconds:
+                    self._ensure_open(folder)
+                    at = long.index(uid)
+                    seconds = self._fetch(long[at : at + PARTS_AT_ONCE], HEAD_OCTETS, PART_OCTETS)
+                head = self._joined(folder, head, seconds.pop(uid, None))
+            yield uid, head
+
+    def _joined(self, folder: Folder, head: Fetched, part: Fetched | None) -> Fetched | None:
+        """Fetch the third and further parts of a message; None where it went meanwhile."""
+        data = bytearray(head.data)
+        while part is not None:
+            data += part.data
+            if not _goes_on(part, PART_OCTETS) or len(data) >= LARGEST_OCTETS:
+                return replace(head, data=bytes(data[:LARGEST_OCTETS]))
+            self._ensure_open(folder)
+            part = self._fetch([head.uid], len(data), PART_OCTETS).get(head.uid)
+        return None
+
+    def _fetch(self, uids: Sequence[int], offset: int, octets: int) -> dict[int, Fetched]:
+        """Fetch a part of some messages; where the server refuses, find out which it is."""
+        try:
+            return self._server().fetch(uids, offset, octets)
+        except MailboxError as error:
+            if error.trouble is not Trouble.REFUSED:
+                raise
+            found: dict[int, Fetched] = {}
+            refused = self._fetch_by_halves(uids, offset, octets, found)
+            if refused > MOST_MISSED:
+                raise
+            log_not_given(self._section.name, refused, error)
+            return found
+
+    def _fetch_by_halves(
+        self, uids: Sequence[int], offset: int, octets: int, found: dict[int, Fetched]
+    ) -> int:
+        """Fetch what can be fetched; tells how many cannot, and gives up above `MOST_MISSED`."""
+        if len(uids) == 1:
+            return 1
+        refused = 0
+        for half in (uids[: len(uids) // 2], uids[len(uids) // 2 :]):
+            if refused > MOST_MISSED:
+                break
+            try:
+                found |= self._server().fetch(half, offset, octets)
+            except MailboxError as error:
+                if error.trouble is not Trouble.REFUSED:
+                    raise
+                refused += self._fetch_by_halves(half, offset, octets, found)
+        return refused
+
+    def _let_go(self, folder: Folder) -> None:
+        """Let go of all of a folder that is on disk; it is open."""
+        pending = sorted(folder.pending.items())
+        for target in Target:
+            uids = [uid for uid, to in pending if to is target]
+            for start in range(0, len(uids), SET):
+                some = uids[start : start + SET]
+                self._go(folder.ways[target], some, target)
+                for uid in some:
+                    del folder.pending[uid]
+        folder.advance()
+        if folder.by_cursor:
+            self._positions.put(self._cursor(folder), folder.position)
+
+    def _go(self, way: Way, uids: Sequence[int], target: Target) -> None:
+        session = self._server()
+        match way:
+            case Way.MOVE:
+                self._into(target, partial(session.move, uids))
+            case Way.COPY:
+                self._into(target, partial(session.copy, uids))
+                session.delete(uids)
+            case Way.DELETE:
+                session.delete(uids)
+            case Way.KEYWORD:
+                unread = [UNREAD_KEYWORD] if target is Target.UNREAD else []
+                session.flag(uids, [DONE_KEYWORD, *unread])
+            case Way.CURSOR:
+                pass
+
+    def _into(self, target: Target, act: Callable[[str], None]) -> None:
+        """Do something with the folder of a target, which is made where it is not there."""
+        wanted = {
+            Target.DONE: self._section.folder_done,
+            Target.UNREAD: self._section.folder_unread,
+        }[target]
+        assert self._names is not None
+        name = self._names.find(wanted)
+        if name is not None:
+            try:
+                act(name)
+            except MailboxError as error:
+                if error.trouble is not Trouble.REFUSED:
+                    raise
+                self._names = Names(self._server())
+                if self._names.find(wanted) is not None:
+                    raise  # it is still there: that was not the reason
+            else:
+                return
+        self._server().create(self._names.to_make(wanted))
+        self._names = Names(self._server())
+        act(self._names.find(wanted) or self._names.to_make(wanted))
+
+    def _no_folder(self, wanted: str) -> MailboxError:
+        assert self._names is not None
+        there = ", ".join(shown(each.name) for each in self._names.listed[:FOLDERS_NAMED])
+        self._names = None if self._session is None else Names(self._session)
+        return MailboxError(
+            f"mailbox '{self._section.name}': there is no folder '{wanted}'; make it, or take it "
+            f"out of folders (there are: {there})",
+            Trouble.REFUSED,
+        )
+
+
+def target_of(receipt: Receipt) -> Target:
+    """Say what a message is let go of as: understood, or for a person to look at."""
+    unread = receipt.state is ReceiptState.QUARANTINED or receipt.kind is Kind.OTHER
+    return Target.UNREAD if unread else Target.DONE
+
+
+def _goes_on(got: Fetched, asked: int) -> bool:
+    """Whether there is more of a message than was given."""
+    return not got.whole and len(got.data) >= asked
+
+
+def log_not_given(name: str, messages: int, error: MailboxError) -> None:
+    """Say that a server did not give some messages; they are asked for again in an hour."""
+    log.warning("mailbox '%s': %d messages stay behind for now: %s", name, messages, error)

@@ -1,0 +1,132 @@
+"""How to get into a mailbox: a password, or an OAuth 2 token, by the mechanisms the server has."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from imapclient.exceptions import LoginError
+
+REFUSED: Final = b"\x01"
+"""What a client of OAUTHBEARER says to an error, so that the server may end (RFC 7628 3.2.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What an OAuth 2 server gave.
+
+    Attributes:
+        expires_at: Aware; None where nobody said.
+    """
+
+    text: str
+    expires_at: datetime | None = None
+
+
+class Login(Protocol):
+    """A way in."""
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a refusal may be about a token that another one can replace."""
+        ...
+
+    def log_in(self, client: Any, *, renew: bool) -> datetime | None:  # noqa: ANN401  IMAPClient ships no types
+        """Log in on a connection that has been greeted.
+
+        Args:
+            client: An IMAPClient.
+            renew: Do not use a token that was used before.
+
+        Returns:
+            When what was shown expires, and the connection with it; None for never.
+
+        Raises:
+            DsnwatchError: There is nothing to show: no password, no token.
+            LoginError: The server refused, as IMAPClient says it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """Logs in with user and password.
+
+    Attributes:
+        read: Reads the password, anew at each login.
+    """
+
+    user: str
+    read: Callable[[], str]
+
+    @property
+    def renewable(self) -> bool:
+        """No: a password that was refused is refused again."""
+        return False
+
+    def log_in(self, client: Any, *, renew: bool) -> datetime | None:  # noqa: ANN401, ARG002  as above
+        """Log in by AUTHENTICATE PLAIN, which takes any character, else by LOGIN."""
+        password = self.read()
+        if client.has_capability("AUTH=PLAIN"):
+            client.plain_login(self.user, password)
+        elif client.has_capability("LOGINDISABLED"):
+            raise LoginError("LOGINDISABLED")
+        else:
+            client.login(self.user, password)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Logs in with an access token.
+
+    Attributes:
+        fetch: Gets a token that is good for a while yet; given True, one that is new. May ask the
+            network.
+    """
+
+    user: str
+    fetch: Callable[[bool], AccessToken]
+
+    @property
+    def renewable(self) -> bool:
+        """Yes: it may have been revoked."""
+        return True
+
+    def log_in(self, client: Any, *, renew: bool) -> datetime | None:  # noqa: ANN401  as above
+        """Log in by OAUTHBEARER (RFC 7628), else by XOAUTH2."""
+        token = self.fetch(renew)
+        if client.has_capability("AUTH=OAUTHBEARER"):
+            who = self.user.replace("=", "=3D").replace(",", "=2C")
+            first = f"n,a={who},\x01host={client.host}\x01port={client.port}\x01"
+            _say(client, "OAUTHBEARER", f"{first}auth=Bearer {token.text}\x01\x01", REFUSED)
+        else:
+            _say(client, "XOAUTH2", f"user={self.user}\x01auth=Bearer {token.text}\x01\x01", b"")
+        return token.expires_at
+
+
+def _say(client: Any, mechanism: str, first: str, farewell: bytes) -> None:  # noqa: ANN401  as above
+    """Do one of the two mechanisms: one message, and an empty answer to the error there may be."""
+    said: list[bytes] = []
+
+    def answer(challenge: bytes) -> str | bytes:
+        said.append(challenge)
+        return first if len(said) == 1 else farewell
+
+    try:
+        client.sasl_login(mechanism, answer)
+    except LoginError as error:
+        raise LoginError(f"{error}{_reason(said[1:])}") from error
+
+
+def _reason(challenges: list[bytes]) -> str:
+    """Read the error out of the JSON the server sent before it said NO."""
+    for challenge in challenges:
+        try:
+            found = json.loads(challenge)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and "status" in found:
+            return f" (status {found['status']})"
+    return ""
