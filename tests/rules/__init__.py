@@ -1,0 +1,1 @@
+"""Tests of the rule tables and what works on them."""
