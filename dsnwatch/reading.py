@@ -91,14 +91,15 @@ class Reader:
             groups=groups,
             reading=reading,
             recipients=tuple(
-                self._explained(one, verdict, reading.report)
+                self.explain_one(one, verdict, reading.report)
                 for one, verdict in zip(reading.report.recipients, reading.verdicts, strict=True)
             ),
         )
 
-    def _explained(
+    def explain_one(
         self, one: RecipientStatus, verdict: Verdict | None, report: BounceReport
     ) -> Explained:
+        """Tell which rules spoke for the verdict on one recipient."""
         known = evidence(one, report, self.rules)
         found = tuple(dict.fromkeys(matches(known, self.rules))) if verdict is not None else ()
         steps = tuple(Step(match, reason_of(match, self.rules)) for match in found)

@@ -34,6 +34,7 @@ COMMANDS = {
     "suppressions": "suppressions",
     "events": "events",
     "quarantine": "quarantine",
+    "rules": "rules",
     "config": "config",
     "db": "db",
 }

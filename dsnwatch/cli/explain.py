@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsnwatch.cli.judgement import show_judgement, step_dict
 from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
-from dsnwatch.cli.output import bold, fields, json_line, line, rfc3339
+from dsnwatch.cli.output import bold, fields, folded, json_line, line, rfc3339
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.model import DecisionAction
@@ -17,16 +18,14 @@ from dsnwatch.model import DecisionAction
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dsnwatch.model import BounceEvent, Decision, Match, RawMessage
+    from dsnwatch.model import BounceEvent, Decision, RawMessage
     from dsnwatch.policy import Policy
-    from dsnwatch.reading import Explained, Explanation, Step
+    from dsnwatch.reading import Explained, Explanation
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _LOCATOR = re.compile(r"(.+)#([1-9]\d{0,9})", re.DOTALL)
 _PROSE_SHOWN = 300
-_AROUND = 60
-"""How many characters of the text are shown on each side of what matched."""
 
 
 @app.command(
@@ -72,7 +71,8 @@ def explain(
             _show_decisions(*decided[number])
     if more:
         line()
-        line(f"there are more messages in {raw.locator.rpartition('#')[0]}; {raw.locator} is shown")
+        others = raw.locator.rpartition("#")[0]
+        folded(f"there are more messages in {others}; {raw.locator} is shown")
 
 
 def _message(file: str) -> "tuple[RawMessage, bool]":
@@ -149,7 +149,7 @@ def _section(title: str, values: "Mapping[str, object]") -> None:
 
 
 def _show_recipient(said: "Explained") -> None:
-    one, verdict = said.recipient, said.verdict
+    one = said.recipient
     fields(
         {
             "recipient": one.recipient,
@@ -163,45 +163,12 @@ def _show_recipient(said: "Explained") -> None:
         },
         "  ",
     )
-    if verdict is None:
-        return
-    line("  rules that matched, the one that decided first")
-    for step in said.steps:
-        line(f"    {step.match.rule}: {step.reason}, by {step.match.field} {_where(step.match)}")
-        if step.match.field in {"diagnostic", "prose"}:
-            line(f"      {_marked(said, step.match)}")
-    line("  verdict")
-    fields(
-        {
-            "reason": verdict.reason,
-            "class": verdict.bounce_class,
-            "fault": verdict.fault,
-            "permanent": {True: "yes", False: "no", None: "unknown"}[verdict.permanent],
-            "status": verdict.status,
-            "reply_code": verdict.reply_code,
-            "rule": verdict.rule,
-            "confidence": f"{verdict.confidence:.2f}",
-        },
-        "    ",
-    )
+    show_judgement(said)
 
 
 def _short(prose: str) -> str:
     text = " ".join(prose.split())
     return text if len(text) <= _PROSE_SHOWN else f"{text[:_PROSE_SHOWN]} ..."
-
-
-def _where(match: "Match") -> str:
-    start, end = match.span
-    return f"at {start}-{end}" if end else f"'{match.text}'"
-
-
-def _marked(said: "Explained", match: "Match") -> str:
-    """Give the text around what matched, and that between guillemets."""
-    text = said.diagnostic if match.field == "diagnostic" else said.prose
-    start, end = match.span
-    before, after = text[max(start - _AROUND, 0) : start], text[end : end + _AROUND]
-    return f"{before}\u00ab{text[start:end]}\u00bb{after}"
 
 
 def _show_decisions(event: "BounceEvent", decisions: "dict[str, Decision]") -> None:
@@ -235,22 +202,11 @@ def _as_dict(raw: "RawMessage", explanation: "Explanation", decided: _Decided) -
         "parts": list(explanation.parts),
         "message_fields": explanation.message_fields,
         "groups": list(explanation.groups),
-        "matches": [[_step(step) for step in one.steps] for one in explanation.recipients],
+        "matches": [[step_dict(step) for step in one.steps] for one in explanation.recipients],
         "decisions": [
             {name or "configured": _decision_dict(one) for name, one in decisions.items()}
             for _, decisions in decided
         ],
-    }
-
-
-def _step(step: "Step") -> dict[str, object]:
-    match = step.match
-    return {
-        "rule": match.rule,
-        "reason": step.reason,
-        "field": match.field,
-        "span": list(match.span),
-        "text": match.text,
     }
 
 

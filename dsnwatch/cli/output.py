@@ -56,6 +56,22 @@ def line(text: str = "") -> None:
     sys.stdout.write(f"{harmless(text)}\n")
 
 
+def folded(text: str, indent: str = "", onward: str = "") -> None:
+    """Write text as lines that fit the terminal (80 columns where there is none).
+
+    Args:
+        text: Anything; what cannot be printed is written as its escape.
+        indent: What stands before the first line.
+        onward: What stands before the others, besides.
+    """
+    width = min(shutil.get_terminal_size((80, 24)).columns, WIDEST)
+    room = max(width - len(indent) - len(onward), 10)
+    before = indent
+    for piece in fold(harmless(text), room):
+        sys.stdout.write(f"{before}{piece}\n")
+        before = indent + onward
+
+
 def json_text(value: Mapping[str, object]) -> str:
     """Put a JSON object on a line of its own; ASCII, so that it is harmless as well."""
     return f"{_WRITE_JSON(value)}\n"

@@ -12,6 +12,7 @@ import typer
 
 from dsnwatch import config_file
 from dsnwatch.cli.output import say
+from dsnwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from dsnwatch.config import Configuration
@@ -96,15 +97,21 @@ class Place:
         finally:
             store.close()
 
-    def reader(self) -> "Reader":
+    def reader(self, rules: Path | None = None) -> "Reader":
         """Load our rules and the user's.
+
+        Args:
+            rules: A folder to take the user's from; None for the configured one.
 
         Raises:
             ConfigError: A row of theirs is wrong.
+            UsageError: The folder given is none.
         """
         from dsnwatch.reading import Reader  # noqa: PLC0415  loads all the rules
 
-        return Reader.load(self.configuration.rules_directory())
+        if rules is not None and not rules.is_dir():
+            raise UsageError(f"--rules {rules}: is no folder; name one with .toml files in it")
+        return Reader.load(self.configuration.rules_directory() if rules is None else rules)
 
     def policy(self) -> "Policy":
         """Take the configured policy."""

@@ -20,6 +20,7 @@ class Provider:
     """
 
     id: str
+    file: str
     name: str
     hosts: tuple[str, ...]
     texts: tuple[Phrase, ...]
@@ -60,6 +61,7 @@ def _provider(file: str, row: dict[str, Any]) -> Provider:
         ) from None
     return Provider(
         id=row["id"],
+        file=file,
         name=row.get("name", row["id"]),
         hosts=tuple(row.get("hosts", ())),
         texts=texts,

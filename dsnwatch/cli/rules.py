@@ -1,0 +1,180 @@
+"""`dsnwatch rules`: look after the rule tables, ours and the user's."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsnwatch.cli.judgement import show_judgement, step_dict
+from dsnwatch.cli.nearest import nearest
+from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
+from dsnwatch.cli.output import bold, fields, folded, json_line, line
+from dsnwatch.cli.place import Place
+from dsnwatch.errors import UsageError
+from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
+from dsnwatch.rfc.status_code import from_field, told
+
+if TYPE_CHECKING:
+    from dsnwatch.reading import Explained, Reader
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    help="The rule tables: check, try, replay, harvest.",
+)
+
+RulesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules",
+        metavar="DIR",
+        help="Go by the rules of this folder in the place of the configured rules.d.",
+    ),
+]
+EX_FOUND = 1
+
+
+@app.command(
+    help="Hold the rule tables, yours and ours, to their own examples. Names rows that are dead, "
+    "shadowed by a row before them, bound to what does not exist, or whose examples another row "
+    "decides. Exit status 0: all is well; 1: something is to be mended; 2: a row cannot be read.",
+    epilog="""\b
+    Before new rules go into service:
+      dsnwatch rules check --rules ./draft
+    """,
+)
+def check(
+    ctx: typer.Context,
+    *,
+    rules: RulesOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> int:
+    """Print one line a finding."""
+    from dsnwatch.rulecheck import check as find  # noqa: PLC0415  loads all the rules
+
+    table = Place(ctx, config=config, verbose=verbose).reader(rules).rules
+    found = 0
+    for each in find(table):
+        found += 1
+        if as_json:
+            json_line({"file": each.file, "row": each.row, "says": each.says})
+        else:
+            folded(f"{each.file}: row '{each.row}': {each.says}", onward="  ")
+    if not as_json:
+        rows = len(table.causes.rows), len(table.dialects.rows), len(table.providers.rows)
+        counts = "{} causes, {} dialects, {} providers".format(*rows)
+        line(f"{counts}: {f'{found} to be mended' if found else 'all is well'}")
+    return EX_FOUND if found else 0
+
+
+@app.command(
+    "try",
+    short_help="Say what a line of a diagnostic would be judged.",
+    help="Say what a line that a mail server said would be judged, which rows matched, and where.",
+    epilog="""\b
+    What is made of this, and of the same from Outlook.com:
+      dsnwatch rules try "550 5.7.1 mailbox temporarily gone fishing"
+      dsnwatch rules try --provider outlook "550 5.4.1 Access denied"
+    """,
+)
+def try_(
+    ctx: typer.Context,
+    *,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="What the server said; - reads standard input.")
+    ],
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="CODE",
+            help="The report's Status field, for instance 5.0.0. [default: as the text says]",
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option("--provider", metavar="ID", help="Who runs the host. [default: by the text]"),
+    ] = None,
+    dialect: Annotated[
+        str, typer.Option("--dialect", metavar="ID", help="Who wrote the report.")
+    ] = "rfc3464",
+    rules: RulesOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Judge one text as if a report had carried it."""
+    reader = Place(ctx, config=config, verbose=verbose).reader(rules)
+    if text == "-":
+        text = sys.stdin.buffer.read().decode(errors="replace")
+    said = _judged(reader, " ".join(text.split()), status, provider, dialect)
+    if as_json:
+        json_line(_as_dict(said, dialect))
+        return
+    verdict = said.verdict
+    assert verdict is not None
+    category = reader.rules.categories[verdict.reason]
+    folded(bold(f"{verdict.reason}: {category.says}"))
+    fields({"text": said.recipient.diagnostic, "provider": said.provider}, "  ")
+    show_judgement(said)
+
+
+def _judged(
+    reader: "Reader", text: str, status: str | None, provider: str | None, dialect: str
+) -> "Explained":
+    from dsnwatch.rules.findings import FORMS  # noqa: PLC0415  loads all the rules
+
+    known = {*reader.rules.dialects.by_id, *FORMS}
+    if dialect not in known:
+        raise UsageError(f"--dialect {dialect}: there is none; {nearest(dialect, known)}")
+    field = from_field(status) if status is not None else None
+    if status is not None and field is None:
+        raise UsageError(f"--status {status}: is no enhanced status code; write it as 5.1.1")
+    reply_code, code = told(field, text, "")
+    one = RecipientStatus(
+        recipient="someone@example.org",
+        action=Action.FAILED,
+        status=code,
+        reply_code=reply_code,
+        diagnostic=text,
+        remote_mta=_host_of(reader, provider) if provider is not None else None,
+    )
+    report = BounceReport(Kind.BOUNCE, dialect=dialect, recipients=(one,))
+    (verdict,) = reader.judge(report).verdicts
+    return reader.explain_one(one, verdict, report)
+
+
+def _host_of(reader: "Reader", provider: str) -> str:
+    """Name a host that is known to be of a provider."""
+    table = reader.rules.providers
+    rows = {row.id: row for row in table.rows}
+    if provider not in rows:
+        raise UsageError(f"--provider {provider}: there is none; {nearest(provider, rows)}")
+    hosts = [f"mx.{host}" for host in rows[provider].hosts if table.by_host(host) == provider]
+    if not hosts:
+        raise UsageError(f"--provider {provider}: its row names no host; leave the option out")
+    return hosts[0]
+
+
+def _as_dict(said: "Explained", dialect: str) -> dict[str, object]:
+    verdict = said.verdict
+    assert verdict is not None
+    return {
+        "text": said.recipient.diagnostic,
+        "flat": said.diagnostic,
+        "provider": said.provider,
+        "dialect": dialect,
+        "permanent": verdict.permanent,
+        "class": verdict.bounce_class,
+        "reason": verdict.reason,
+        "fault": verdict.fault,
+        "status": str(verdict.status) if verdict.status else None,
+        "reply_code": verdict.reply_code,
+        "rule": verdict.rule,
+        "confidence": verdict.confidence,
+        "matches": [step_dict(step) for step in said.steps],
+    }

@@ -1,0 +1,95 @@
+"""`dsnwatch rules`: what it says, and how it ends."""
+
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+FISH = """\
+[[cause]]
+id = "our-fish"
+reason = "policy"
+phrases = ["refused because of fish"]
+examples = ["550 refused because of fish"]
+"""
+
+
+def a_draft(folder: Path, text: str = FISH) -> Path:
+    """Write a folder of rules."""
+    draft = folder / "draft"
+    draft.mkdir()
+    (draft / "ours.toml").write_text(text, encoding="utf-8")
+    return draft
+
+
+def test_check_of_sound_rules_ends_with_0(run: Run) -> None:
+    ran = run("rules", "check")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.endswith("providers: all is well\n")
+
+
+def test_check_names_what_is_to_be_mended_and_ends_with_1(run: Run, tmp_path: Path) -> None:
+    draft = a_draft(tmp_path, FISH + FISH.replace("our-fish", "our-cod"))
+    ran = run("rules", "check", "--rules", draft)
+    assert ran.status == 1
+    assert "ours.toml: row 'our-cod': is dead: our-fish always speaks first" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_check_for_machines_gives_a_row_a_finding(run: Run, tmp_path: Path) -> None:
+    draft = a_draft(tmp_path, FISH + 'provider = "gogle"\n')
+    ran = run("rules", "check", "--rules", draft, "--json")
+    assert ran.status == 1
+    assert [(row["file"], row["row"]) for row in ran.rows] == [("ours.toml", "our-fish")] * 2
+
+
+def test_check_of_a_row_that_cannot_be_read_ends_with_2(run: Run, tmp_path: Path) -> None:
+    draft = a_draft(tmp_path, FISH.replace("phrases", "phrase"))
+    ran = run("rules", "check", "--rules", draft)
+    assert (ran.status, ran.out) == (2, "")
+    assert "ours.toml: row 'our-fish'" in ran.err
+
+
+def test_rules_that_are_no_folder_end_with_2(run: Run) -> None:
+    ran = run("rules", "check", "--rules", "nowhere")
+    assert ran.status == 2
+    assert "nowhere: is no folder" in ran.err
+
+
+def test_try_says_reason_rule_and_where_it_matched(run: Run) -> None:
+    ran = run("rules", "try", "550 5.1.1 User unknown in virtual mailbox table")
+    assert ran.status == 0
+    assert ran.out.startswith("user_unknown: there is no such mailbox\n")
+    assert "\u00abuser unknown" in ran.out
+
+
+def test_try_for_machines_gives_every_match_with_its_span(run: Run) -> None:
+    (said,) = run("rules", "try", "--json", "550 5.1.1 User unknown").rows
+    assert (said["reason"], said["class"], said["status"]) == ("user_unknown", "hard", "5.1.1")
+    first = said["matches"][0]
+    assert said["flat"][slice(*first["span"])] == first["text"]
+    assert first["rule"] == said["rule"]
+
+
+def test_try_goes_by_provider_and_status_given(run: Run) -> None:
+    text = "550 Recipient address rejected: Access denied"
+    (said,) = run("rules", "try", "--json", "--provider", "outlook", "--status", "5.4.1", text).rows
+    assert (said["provider"], said["rule"]) == ("outlook", "m365-access-denied")
+
+
+def test_try_goes_by_a_draft(run: Run, tmp_path: Path) -> None:
+    draft = a_draft(tmp_path)
+    (said,) = run("rules", "try", "--json", "--rules", draft, "550 refused because of fish").rows
+    assert said["rule"] == "our-fish"
+
+
+def test_try_reads_standard_input(run: Run) -> None:
+    (said,) = run("rules", "try", "--json", "-", stdin=b"550 User\nunknown\n").rows
+    assert said["text"] == "550 User unknown"
+
+
+def test_try_of_unknown_names_says_the_nearest(run: Run) -> None:
+    for option, name, near in (("provider", "gogle", "google"), ("dialect", "qmial", "qmail")):
+        ran = run("rules", "try", f"--{option}", name, "550 no")
+        assert ran.status == 2
+        assert f"did you mean '{near}'?" in ran.err
+    assert run("rules", "try", "--status", "5.1", "550 no").status == 2
