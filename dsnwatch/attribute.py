@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 
+from dsnwatch.details import NOTHING, details
 from dsnwatch.model import (
     Action,
     Attribution,
@@ -42,7 +43,8 @@ def events_of(
         told = f"{kind}\0{original}\0{attribution.recipient}"
         key = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
         meant = verdict if is_report else None  # who complains or is away has not failed
-        yield BounceEvent(key, kind, arrived_at, recipient, meant, attribution)
+        told_besides = details(recipient, meant) if meant is not None else NOTHING
+        yield BounceEvent(key, kind, arrived_at, recipient, meant, attribution, told_besides)
 
 
 def attribute(raw: RawMessage, report: BounceReport, recipient: RecipientStatus) -> Attribution:

@@ -132,6 +132,7 @@ def classify(said: RecipientStatus, report: BounceReport, rules: Rules) -> Verdi
         reply_code=known.where.reply,
         rule=best.rule if best is not None else "undetermined",
         confidence=_confidence(best, reason, known, rules),
+        provider=known.where.provider,
     )
 
 

@@ -10,7 +10,7 @@ for absent free text only.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, Self
@@ -259,6 +259,8 @@ class Verdict(NamedTuple):
         status: The enhanced status code we go by; None where there is none.
         rule: Id of the row that decided.
         confidence: 0 to 1; falls where code and text disagree.
+        provider: Id of the provider whose host refused, or else who runs the recipient's domain;
+            None where no row knows it.
     """
 
     permanent: bool | None
@@ -269,6 +271,28 @@ class Verdict(NamedTuple):
     reply_code: str | None
     rule: str
     confidence: float
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a refusal says besides its reason.
+
+    Attributes:
+        blocklist: Id of the block list it names, or the zone of one that no row knows.
+        blocked_ip: The sending address that is refused.
+        retry_after: How long the server wants us to wait.
+        queue_id: Under which the refusing server knows the message.
+        forwarded_to: Where mail for the recipient went on to, or should go, by what was said.
+        help_url: The page that explains it.
+    """
+
+    blocklist: str | None = None
+    blocked_ip: str | None = None
+    retry_after: timedelta | None = None
+    queue_id: str | None = None
+    forwarded_to: str | None = None
+    help_url: str | None = None
 
 
 class Reading(NamedTuple):
@@ -304,6 +328,7 @@ class BounceEvent(NamedTuple):
         kind: `bounce`, `delay`, `success`, `complaint`, `auto_reply`, `unsubscribe` ...
         occurred_at: When it reached our side; windows and `until` count from it.
         verdict: None where nothing failed.
+        details: Empty where nothing failed.
     """
 
     key: str
@@ -312,6 +337,7 @@ class BounceEvent(NamedTuple):
     recipient: RecipientStatus
     verdict: Verdict | None
     attribution: Attribution
+    details: Details = Details()
 
 
 class Decision(NamedTuple):

@@ -5,6 +5,7 @@ Pure. `ingest` puts them into the outbox in the transaction that makes them true
 
 from datetime import UTC, datetime
 
+from dsnwatch.details import as_dict
 from dsnwatch.model import (
     BounceClass,
     BounceEvent,
@@ -63,6 +64,8 @@ def event_payload(stored: StoredEvent, report: BounceReport) -> str:
             "reply_code": verdict.reply_code,
             "rule": verdict.rule,
             "confidence": verdict.confidence,
+            "provider": verdict.provider,
+            **as_dict(event.details),
         }
     return to_json(payload)
 

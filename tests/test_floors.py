@@ -37,6 +37,7 @@ FLOORS = {
         "ses",
         "news",
         "rulecheck",
+        "details",
     },
     4: {"sources", "store", "hooks", "lookup"},
     5: {"ingest", "book", "inbox", "outbox", "watch"},

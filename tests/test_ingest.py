@@ -21,6 +21,7 @@ from dsnwatch.model import (
     BounceReport,
     Decision,
     DecisionAction,
+    Details,
     Kind,
     OriginalMessage,
     RawMessage,
@@ -355,6 +356,13 @@ def test_news_of_a_bounce_say_what_the_event_says(store: Store, ingest: Ingest) 
         "reply_code": "550",
         "rule": stored.event.verdict.rule,
         "confidence": stored.event.verdict.confidence,
+        "provider": None,
+        "blocklist": None,
+        "blocked_ip": None,
+        "retry_after_seconds": None,
+        "queue_id": None,
+        "forwarded_to": None,
+        "help_url": None,
     }
     assert added == {
         "event": stored.id,
@@ -365,6 +373,17 @@ def test_news_of_a_bounce_say_what_the_event_says(store: Store, ingest: Ingest) 
         "until": None,
         "stream": "",
     }
+
+
+def test_what_a_refusal_says_besides_is_stored_and_told(store: Store, ingest: Ingest) -> None:
+    text = "554 5.7.1 Client host [192.0.2.9] blocked using zen.spamhaus.org; https://a.test/q"
+    ingest.commit([raw(a_bounce(status="5.7.1", text=text))])
+    (stored,) = store.events(EventFilter())
+    assert stored.event.details == Details(
+        blocklist="spamhaus-zen", blocked_ip="192.0.2.9", help_url="https://a.test/q"
+    )
+    ((_, _, told),) = news(store)
+    assert (told["blocklist"], told["blocked_ip"]) == ("spamhaus-zen", "192.0.2.9")
 
 
 def test_a_message_that_cannot_be_read_is_kept_for_review(store: Store, ingest: Ingest) -> None:

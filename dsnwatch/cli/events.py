@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsnwatch import details
 from dsnwatch.cli.options import (
     ConfigOption,
     JsonOption,
@@ -145,7 +146,7 @@ def as_dict(stored: "StoredEvent") -> dict[str, object]:
     judged: dict[str, object] = {
         "permanent": None, "class": None, "reason": None, "fault": None,
         "status": str(said.status) if said.status else None,
-        "reply_code": said.reply_code, "rule": None, "confidence": None,
+        "reply_code": said.reply_code, "rule": None, "confidence": None, "provider": None,
     }  # fmt: skip
     if verdict is not None:
         judged = {
@@ -157,6 +158,7 @@ def as_dict(stored: "StoredEvent") -> dict[str, object]:
             "reply_code": verdict.reply_code,
             "rule": verdict.rule,
             "confidence": verdict.confidence,
+            "provider": verdict.provider,
         }
     decision = stored.decision._asdict() | {"until": rfc3339(stored.decision.until)}
     return {
@@ -176,6 +178,7 @@ def as_dict(stored: "StoredEvent") -> dict[str, object]:
         **judged,
         "diagnostic": said.diagnostic,
         "remote_mta": said.remote_mta,
+        **details.as_dict(event.details),
         "decision": decision,
     }
 

@@ -68,6 +68,7 @@ def explain(
         line(bold(f"recipient {number + 1}"))
         _show_recipient(said)
         if number < len(decided):  # ordinary mail has recipients at most, no events
+            _show_details(decided[number][0])
             _show_decisions(*decided[number])
     if more:
         line()
@@ -171,6 +172,18 @@ def _short(prose: str) -> str:
     return text if len(text) <= _PROSE_SHOWN else f"{text[:_PROSE_SHOWN]} ..."
 
 
+def _show_details(event: "BounceEvent") -> None:
+    from dsnwatch.details import NOTHING, as_dict  # noqa: PLC0415  not for --help
+    from dsnwatch.rules.blocklists import blocklists  # noqa: PLC0415  likewise
+
+    if event.details == NOTHING:
+        return
+    line("  told besides")
+    known = blocklists().by_id.get(event.details.blocklist or "")
+    page = {"removal": known.removal, "list": known.name} if known else {}
+    fields(as_dict(event.details) | page, "    ")
+
+
 def _show_decisions(event: "BounceEvent", decisions: "dict[str, Decision]") -> None:
     line("  decision, as if it were the first about this address")
     attribution = event.attribution
@@ -196,13 +209,15 @@ def _decision(decision: "Decision") -> str:
 
 
 def _as_dict(raw: "RawMessage", explanation: "Explanation", decided: _Decided) -> dict[str, object]:
-    from dsnwatch.reading import contract  # noqa: PLC0415  not for --help
+    from dsnwatch.details import as_dict  # noqa: PLC0415  not for --help
+    from dsnwatch.reading import contract  # noqa: PLC0415  likewise
 
     return contract(raw.locator, explanation.reading) | {
         "parts": list(explanation.parts),
         "message_fields": explanation.message_fields,
         "groups": list(explanation.groups),
         "matches": [[step_dict(step) for step in one.steps] for one in explanation.recipients],
+        "details": [as_dict(event.details) for event, _ in decided],
         "decisions": [
             {name or "configured": _decision_dict(one) for name, one in decisions.items()}
             for _, decisions in decided

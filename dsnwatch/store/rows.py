@@ -1,9 +1,11 @@
 """The wall between nouns and rows: a `table=True` model checks nothing, so it is done by hand."""
 
+import json
 from datetime import datetime
 
 from sqlalchemy import RowMapping
 
+from dsnwatch.details import NOTHING, as_dict, of_dict
 from dsnwatch.model import (
     Action,
     Attribution,
@@ -11,6 +13,7 @@ from dsnwatch.model import (
     BounceEvent,
     Decision,
     DecisionAction,
+    Details,
     Fault,
     Kind,
     RawMessage,
@@ -23,6 +26,7 @@ from dsnwatch.model import (
     Verdict,
 )
 from dsnwatch.rfc.address import domain_of
+from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store import reports
 from dsnwatch.store.answers import QuarantineItem
 from dsnwatch.store.values import from_micros, storable, to_micros
@@ -126,6 +130,7 @@ def event_row(stored: StoredEvent, node: str) -> Row:
         "diagnostic": storable(said.diagnostic),
         "prose": storable(said.prose),
         "remote_mta": _storable(said.remote_mta),
+        "details": _details_to_json(event.details),
         "decision": str(decision.action),
         "decision_rule": decision.rule,
         "because": storable(decision.because),
@@ -145,6 +150,7 @@ _NO_VERDICT: Row = dict.fromkeys(
         "reply_code",
         "rule",
         "confidence",
+        "provider",
     )
 )
 
@@ -159,7 +165,19 @@ def _verdict_row(verdict: Verdict) -> Row:
         "reply_code": verdict.reply_code,
         "rule": verdict.rule,
         "confidence": verdict.confidence,
+        "provider": verdict.provider,
     }
+
+
+def _details_to_json(found: Details) -> str | None:
+    if found is NOTHING or found == NOTHING:
+        return None
+    said = {name: value for name, value in as_dict(found).items() if value is not None}
+    return storable(to_json(said))
+
+
+def _details(text: str | None) -> Details:
+    return NOTHING if text is None else of_dict(json.loads(text))
 
 
 def event_of(row: RowMapping) -> StoredEvent:
@@ -191,6 +209,7 @@ def event_of(row: RowMapping) -> StoredEvent:
                 campaign=row["campaign"],
                 list_id=row["list_id"],
             ),
+            details=_details(row["details"]),
         ),
         decision=Decision(
             action=DecisionAction(row["decision"]),
@@ -211,6 +230,7 @@ def _verdict(row: RowMapping) -> Verdict:
         reply_code=row["reply_code"],
         rule=row["rule"],
         confidence=row["confidence"],
+        provider=row["provider"],
     )
 
 

@@ -95,6 +95,9 @@ class EventRow(SQLModel, table=True):
     reply_code: str | None = Field(sa_type=Text)
     rule: str | None = Field(sa_type=Text)
     confidence: float | None
+    provider: str | None = Field(sa_type=Text)
+    # told besides, a JSON object without what is absent (`details.as_dict`); null for nothing
+    details: str | None = Field(sa_type=Text)
     # decided
     decision: str = Field(sa_type=Text)
     decision_rule: str = Field(sa_type=Text)

@@ -11,6 +11,7 @@ from dsnwatch.model import (
     BounceReport,
     Decision,
     DecisionAction,
+    Details,
     Fault,
     Kind,
     News,
@@ -103,6 +104,7 @@ def an_event(  # noqa: PLR0917 - all of them are given by name
     kind: Kind = Kind.BOUNCE,
     stream: str = "news",
     recipient: RecipientStatus | None = None,
+    details: Details = Details(),  # noqa: B008  frozen
 ) -> StoredEvent:
     """Give an event with its decision; without a key of its own its id is its key."""
     id_ = new_id(NOW)
@@ -115,6 +117,7 @@ def an_event(  # noqa: PLR0917 - all of them are given by name
         attribution=Attribution(
             address, "final_recipient", Trust.VOUCHED, stream, campaign="spring", list_id=None
         ),
+        details=details,
     )
     decision = Decision(DecisionAction.SUPPRESS, "hard", "hard: at once, for ever", NOW + DAY)
     return StoredEvent(id_, message_id, event, decision)

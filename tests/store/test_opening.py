@@ -28,7 +28,7 @@ from dsnwatch.errors import (
 from dsnwatch.store import Store, open_store, schema
 from dsnwatch.store.upgrade import settings
 
-from .builders import SOON, a_message, a_store, a_suppression
+from .builders import SOON, a_message, a_store, a_suppression, an_event
 
 NOBODY = 65534
 
@@ -180,10 +180,26 @@ def test_older_store_is_refused_where_migrating_is_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_store(tmp_path).close()
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    monkeypatch.setattr(schema, "HEAD", "9999")
     with pytest.raises(StoreSchemaError, match="dsnwatch db upgrade") as caught:
         open_store(str(tmp_path / "a.db"), migrate=False)
     line_of(caught.value)
+
+
+def test_events_of_an_older_store_are_kept_and_know_no_details(tmp_path: Path) -> None:
+    stored = an_event()
+    path = tmp_path / "a.db"
+    store = a_store(tmp_path)
+    with store.write() as writer:
+        writer.add_events([stored])
+    store.close()
+    sql(
+        path,
+        "ALTER TABLE event DROP COLUMN provider",
+        "ALTER TABLE event DROP COLUMN details",
+        "UPDATE alembic_version SET version_num = '0001'",
+    )
+    assert a_store(tmp_path).event(stored.id) == stored
 
 
 def test_newer_store_is_refused(tmp_path: Path) -> None:
