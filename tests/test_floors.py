@@ -40,7 +40,7 @@ FLOORS = {
         "details",
     },
     4: {"sources", "store", "hooks", "lookup"},
-    5: {"ingest", "book", "inbox", "outbox", "watch"},
+    5: {"ingest", "book", "inbox", "outbox", "watch", "replay"},
     6: {"cli", "http", "service", "__main__"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

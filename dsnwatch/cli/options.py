@@ -30,3 +30,11 @@ JsonOption = Annotated[
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, metavar="N", help="Give at most N rows.")
 ]
+RulesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules",
+        metavar="DIR",
+        help="Go by the rules of this folder in the place of the configured rules.d.",
+    ),
+]

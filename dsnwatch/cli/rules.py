@@ -1,16 +1,16 @@
 """`dsnwatch rules`: look after the rule tables, ours and the user's."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dsnwatch.cli.judgement import show_judgement, step_dict
 from dsnwatch.cli.nearest import nearest
-from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
+from dsnwatch.cli.options import ConfigOption, JsonOption, RulesOption, VerboseOption
 from dsnwatch.cli.output import bold, fields, folded, json_line, line
 from dsnwatch.cli.place import Place
+from dsnwatch.cli.rules_replay import replay
 from dsnwatch.errors import UsageError
 from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
 from dsnwatch.rfc.status_code import from_field, told
@@ -25,14 +25,6 @@ app = typer.Typer(
     help="The rule tables: check, try, replay, harvest.",
 )
 
-RulesOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--rules",
-        metavar="DIR",
-        help="Go by the rules of this folder in the place of the configured rules.d.",
-    ),
-]
 EX_FOUND = 1
 
 
@@ -121,6 +113,20 @@ def try_(
     folded(bold(f"{verdict.reason}: {category.says}"))
     fields({"text": said.recipient.diagnostic, "provider": said.provider}, "  ")
     show_judgement(said)
+
+
+app.command(
+    short_help="Decide what is stored again, and show what would differ.",
+    help="Judge every stored failure again, by the rules of today or a draft, and decide again on "
+    "the addresses concerned. Shows verdicts by what they were and would be, and who would newly "
+    "be suppressed or released. Writes nothing without --apply; an address that somebody took "
+    "off the list stays off it.",
+    epilog="""\b
+    What would new rules change? And after they were moved into rules.d:
+      dsnwatch rules replay --rules ./draft
+      dsnwatch rules replay --apply --because "rows for our new relay"
+    """,
+)(replay)
 
 
 def _judged(

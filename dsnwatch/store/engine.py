@@ -9,10 +9,11 @@ from dsnwatch.store import schema
 from dsnwatch.store.connections import connect_to, writing
 from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.queries import Queries
+from dsnwatch.store.replays import ReplayQueries
 from dsnwatch.store.writer import Writer
 
 
-class Store(Queries):
+class Store(Queries, ReplayQueries):
     """An open database; threads may share it, forked processes may not.
 
     Attributes:

@@ -40,6 +40,7 @@ from dsnwatch.model import (
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store.answers import QuarantineItem
 from dsnwatch.store.ids import first_id, new_id
+from dsnwatch.store.replays import ReplayWrites
 from dsnwatch.store.rows import (
     Row,
     event_row,
@@ -64,7 +65,7 @@ PIECE = 1 << 20
 """Octets written at once; a message of more is not handed to SQLite whole."""
 
 
-class Writer:
+class Writer(ReplayWrites):
     """The rows of one transaction; all of them are there after it, or none.
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.

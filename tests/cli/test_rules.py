@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.cli.builders import a_bounce, an_mbox
 from tests.cli.conftest import Run
 
 FISH = """\
@@ -93,3 +94,60 @@ def test_try_of_unknown_names_says_the_nearest(run: Run) -> None:
         assert ran.status == 2
         assert f"did you mean '{near}'?" in ran.err
     assert run("rules", "try", "--status", "5.1", "550 no").status == 2
+
+
+STRICT = FISH.replace("refused because of fish", "mailbox full").replace("policy", "user_unknown")
+
+
+def a_store(run: Run, folder: Path) -> None:
+    """Import a dead address and a full mailbox."""
+    letters = [
+        a_bounce("anne@example.com"),
+        a_bounce("bob@example.com", reason="mailbox_full").replace(b"4.2.2", b"5.2.2"),
+    ]
+    assert run("import", an_mbox(folder / "a.mbox", letters)).status == 0
+
+
+def test_replay_of_a_draft_shows_what_would_differ(run: Run, tmp_path: Path) -> None:
+    a_store(run, tmp_path)
+    ran = run("rules", "replay", "--rules", a_draft(tmp_path, STRICT))
+    assert ran.status == 0
+    assert "2 events judged again: 1 mean something else" in ran.out
+    assert "soft mailbox_full, for ever" in ran.out
+    assert "would be newly suppressed           1" in ran.out
+    assert "bob@example.com" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert run("check", "bob@example.com").status == 0
+
+
+def test_replay_for_machines_names_every_change(run: Run, tmp_path: Path) -> None:
+    a_store(run, tmp_path)
+    verdict, effect, summary = run(
+        "rules", "replay", "--json", "--rules", a_draft(tmp_path, STRICT)
+    ).rows
+    assert (verdict["change"], verdict["recipient"]) == ("verdict", "bob@example.com")
+    assert (verdict["before"]["reason"], verdict["after"]["reason"]) == (
+        "mailbox_full",
+        "user_unknown",
+    )
+    assert (effect["change"], effect["before"], effect["after"]["until"]) == (
+        "suppress",
+        None,
+        None,
+    )
+    assert (summary["events"], summary["otherwise"], summary["suppress"]) == (2, 1, 1)
+
+
+def test_replay_is_applied_by_the_rules_in_service_only(run: Run, tmp_path: Path) -> None:
+    a_store(run, tmp_path)
+    draft = a_draft(tmp_path, STRICT)
+    ran = run("rules", "replay", "--apply", "--rules", draft)
+    assert ran.status == 2
+    assert "move the draft into rules.d first" in ran.err
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "dsnwatch.toml").write_text("")
+    draft.rename(tmp_path / "etc" / "rules.d")
+    ran = run("rules", "replay", "--apply", "--because", "new rows")
+    assert ran.status == 0
+    assert "\nnewly suppressed           1\n" in ran.out
+    assert run("check", "bob@example.com").status == 1

@@ -1,0 +1,115 @@
+"""What deciding again needs: events with the reports they were read from, and both rewritten."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import Connection, Engine, bindparam, func, select, update
+
+from dsnwatch.model import BounceReport, StoredEvent
+from dsnwatch.store import reports
+from dsnwatch.store.connections import reading
+from dsnwatch.store.rows import event_of, event_row
+from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE
+from dsnwatch.store.values import storable
+
+PAGE = 500
+REWRITTEN = (
+    "permanent", "bounce_class", "reason", "fault", "status", "reply_code", "rule", "confidence",
+    "provider", "details", "decision", "decision_rule", "because", "until",
+)  # fmt: skip
+"""The columns of an event that hang on rules and policy; all others stay as they are."""
+
+Reported = tuple[StoredEvent, BounceReport]
+"""An event, and the report that told of it."""
+
+
+class ReplayQueries:
+    """The reading half; a part of `Store`."""
+
+    _engine: Engine
+    _where: str
+
+    def events_with_reports(self) -> Iterator[Reported]:
+        """List all events that have a verdict, in the order they were stored, page by page."""
+        after = ""
+        statement = (
+            select(EVENT, MESSAGE.c.report)
+            .join_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
+            .where(EVENT.c.bounce_class.is_not(None))
+            .order_by(EVENT.c.id)
+            .limit(PAGE)
+        )
+        while True:
+            with reading(self._engine, self._where) as connection:
+                page = connection.execute(statement.where(EVENT.c.id > after)).mappings().all()
+            for row in page:
+                yield event_of(row), reports.from_json(row["report"])
+            if len(page) < PAGE:
+                return
+            after = page[-1]["id"]
+
+    def events_of_addresses(self, addresses: Iterable[str]) -> dict[str, list[Reported]]:
+        """As `ReplayWrites.events_of_addresses`, outside a writing transaction."""
+        with reading(self._engine, self._where) as connection:
+            return _events_of(connection, addresses)
+
+    def releases(self) -> Iterator[tuple[str, str]]:
+        """List each address that somebody took off the list, with the id of the last time.
+
+        Ids are in the order of time, those of the audit log and those of events alike.
+        """
+        statement = (
+            select(AUDIT.c.subject, func.max(AUDIT.c.id))
+            .where(AUDIT.c.verb == "suppression.remove")
+            .group_by(AUDIT.c.subject)
+        )
+        with reading(self._engine, self._where) as connection:
+            rows = connection.execute(statement).all()
+        return ((address, id_) for address, id_ in rows)
+
+
+class ReplayWrites:
+    """The writing half; a part of `Writer`."""
+
+    _connection: Connection
+    _node: str
+
+    def events_of_addresses(self, addresses: Iterable[str]) -> dict[str, list[Reported]]:
+        """Find the events of each address with their reports, in the order they were stored.
+
+        Returns:
+            The events by address; those without any are absent.
+        """
+        return _events_of(self._connection, addresses)
+
+    def rewrite_events(self, events: Sequence[StoredEvent]) -> None:
+        """Put another verdict and decision in the place of what is stored; the rest stays."""
+        if not events:
+            return
+        statement = (
+            update(EVENT)
+            .where(EVENT.c.id == bindparam("this"))
+            .values({name: bindparam(f"new_{name}") for name in REWRITTEN})
+        )
+        rows = [event_row(event, self._node) for event in events]
+        self._connection.execute(
+            statement,
+            [
+                {"this": row["id"]} | {f"new_{name}": row[name] for name in REWRITTEN}
+                for row in rows
+            ],
+        )
+
+
+def _events_of(connection: Connection, addresses: Iterable[str]) -> dict[str, list[Reported]]:
+    asked = {storable(address): address for address in addresses}
+    statement = (
+        select(EVENT, MESSAGE.c.report)
+        .join_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
+        .where(EVENT.c.address.in_([*asked]))
+        .order_by(EVENT.c.id)
+    )
+    found: defaultdict[str, list[Reported]] = defaultdict(list)
+    for row in connection.execute(statement).mappings():
+        found[asked[row["address"]]].append((event_of(row), reports.from_json(row["report"])))
+    return dict(found)
