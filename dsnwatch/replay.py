@@ -164,7 +164,7 @@ class Replay:
         """Say what would follow, by address; `changes` must have been gone through before."""
         self._note_releases()
         for addresses in self._affected(least=1):
-            standing = {address: self._store.suppression(address) for address in addresses}
+            standing = self._store.suppressions_for_all(addresses)
             for again in self._again(self._store.events_of_addresses(addresses), standing):
                 if again.consequence is not None:
                     yield again.consequence
@@ -185,8 +185,7 @@ class Replay:
             with self._store.write() as writer:
                 rows = writer.suppressions_of(addresses)
                 standing = {
-                    address: next((row for row in rows.get(address, ()) if not row.stream), None)
-                    for address in addresses
+                    address: row for address, some in rows.items() for row in some if not row.stream
                 }
                 done = [*self._again(writer.events_of_addresses(addresses), standing)]
                 _write(writer, done, now, who, because)
@@ -221,13 +220,13 @@ class Replay:
     def _again(
         self,
         events: Mapping[str, Sequence[tuple[StoredEvent, BounceReport]]],
-        standing: Mapping[str, Suppression | None],
+        standing: Mapping[str, Suppression],
     ) -> Iterator[_Again]:
         for address, told in sorted(events.items()):
             before = [stored for stored, _ in told]
             after = self._decided_again(told)
             rewritten = [new for old, new in zip(before, after, strict=True) if new != old]
-            consequence = self._consequence(address, standing[address], before, after)
+            consequence = self._consequence(address, standing.get(address), before, after)
             yield _Again(tuple(rewritten), consequence)
 
     def _decided_again(self, told: Sequence[tuple[StoredEvent, BounceReport]]) -> list[StoredEvent]:
@@ -318,15 +317,13 @@ def _write(writer: "Writer", done: Sequence[_Again], now: datetime, who: str, be
     events = [event for one in done for event in one.rewritten]
     writer.rewrite_events(events)
     told = [one.consequence for one in done if one.consequence is not None]
+    writer.put_suppressions([one.after for one in told if one.after is not None])
+    writer.release_for_all([one.address for one in told if one.effect is Effect.RELEASE])
     news = []
     for each in told:
         before, after = each.before, each.after
         if each.effect is Effect.LEFT:
             continue
-        if after is not None:
-            writer.put_suppressions([after])
-        else:
-            writer.remove_suppression(each.address)
         detail = {"before": _detail(before), "after": _detail(after)}
         writer.audit(now, who, f"suppression.{each.effect}", each.address, because, detail)
         if after is not None and running(after, now):

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, Engine, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 
-from dsnwatch.model import BounceReport, StoredEvent
+from dsnwatch.model import BounceReport, StoredEvent, Suppression
 from dsnwatch.store import reports
 from dsnwatch.store.connections import reading
-from dsnwatch.store.rows import event_of, event_row
-from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE
+from dsnwatch.store.rows import event_of, event_row, suppression_of
+from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, SUPPRESSION
 from dsnwatch.store.values import storable
 
 PAGE = 500
@@ -53,6 +53,16 @@ class ReplayQueries:
         with reading(self._engine, self._where) as connection:
             return _events_of(connection, addresses)
 
+    def suppressions_for_all(self, addresses: Iterable[str]) -> dict[str, Suppression]:
+        """Find what is said of each address for every stream, lapsed or not; free ones absent."""
+        asked = {storable(address): address for address in addresses}
+        statement = select(SUPPRESSION).where(
+            SUPPRESSION.c.address.in_([*asked]), SUPPRESSION.c.stream == ""
+        )
+        with reading(self._engine, self._where) as connection:
+            rows = connection.execute(statement).mappings().all()
+        return {asked[row["address"]]: suppression_of(row) for row in rows}
+
     def releases(self) -> Iterator[tuple[str, str]]:
         """List each address that somebody took off the list, with the id of the last time.
 
@@ -81,6 +91,11 @@ class ReplayWrites:
             The events by address; those without any are absent.
         """
         return _events_of(self._connection, addresses)
+
+    def release_for_all(self, addresses: Sequence[str]) -> None:
+        """Take addresses off the list for every stream; what is for one stream alone stays."""
+        gone = SUPPRESSION.c.address.in_([*map(storable, addresses)])
+        self._connection.execute(delete(SUPPRESSION).where(gone, SUPPRESSION.c.stream == ""))
 
     def rewrite_events(self, events: Sequence[StoredEvent]) -> None:
         """Put another verdict and decision in the place of what is stored; the rest stays."""
