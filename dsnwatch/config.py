@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from dsnwatch import config_file
 from dsnwatch.config_file import ConfigFile
+from dsnwatch.config_listener import ListenerSection, ReturnPathSection
 from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.config_sections import (
     KeepSection,
@@ -65,6 +66,12 @@ class Settings(BaseSettings):
     policy: PolicySection = option(PolicySection(), "What suppresses.", unit="section")
     keep: KeepSection = option(KeepSection(), "How long things stay.", unit="section")
     mailbox: tuple[MailboxSection, ...] = option((), "Mailboxes to watch.", unit="sections")
+    listener: tuple[ListenerSection, ...] = option(
+        (), "Where bounces are received.", unit="sections"
+    )
+    return_path: ReturnPathSection = option(
+        ReturnPathSection(), "How return paths are signed.", unit="section"
+    )
 
     @field_validator("mailbox")
     @classmethod

@@ -1,4 +1,4 @@
-"""How lengths of time are written in the configuration, as types."""
+"""How lengths of time and sizes are written in the configuration, as types."""
 
 import re
 from datetime import timedelta
@@ -16,6 +16,16 @@ _UNITS = {
     "w": timedelta(weeks=1),
 }
 _TERM = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)")
+_OCTETS = {
+    "b": 1,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+}
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]+)")
 _KEEP_AT_LEAST = timedelta(days=1)
 _KEEP_AT_MOST = timedelta(days=3650)
 
@@ -81,3 +91,33 @@ Keep = Annotated[
 
 Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(duration_text)]
 """A length of time, written with its unit."""
+
+
+def size(value: object) -> object:
+    """Read a size: `10 MiB`, `500 kB`; units B, KiB, MiB, GiB (1024), kB, MB, GB (1000).
+
+    Returns:
+        Whole octets.
+
+    Raises:
+        ValueError: It is no size, or a bare number, which has no unit.
+    """
+    if not isinstance(value, str):
+        said = f'a size needs its unit: write "{value} B" or "{value} MiB"'
+        raise ValueError(said)  # noqa: TRY004  pydantic lets a TypeError through
+    found = _SIZE.fullmatch(value.strip().lower())
+    if found is None or found[2] not in _OCTETS:
+        raise ValueError(f'\'{value}\' is no size; write it like "10 MiB" or "500 kB"')
+    return int(float(found[1]) * _OCTETS[found[2]])
+
+
+def size_text(octets: int) -> str:
+    """Write a size so that `size` reads it back."""
+    for unit, name in (("gib", "GiB"), ("mib", "MiB"), ("kib", "KiB")):
+        if octets and octets % _OCTETS[unit] == 0:
+            return f"{octets // _OCTETS[unit]} {name}"
+    return f"{octets} B"
+
+
+Size = Annotated[int, BeforeValidator(size), PlainSerializer(size_text)]
+"""A number of octets."""

@@ -91,6 +91,25 @@ class DecisionAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Who handed a message over to our listener: what could be seen of him, and what he said.
+
+    Attributes:
+        client: The address that connected, as text; None over a Unix socket.
+        helo: The name the client gave itself; anybody can give any.
+        sender: The envelope sender, "" for the null one.
+        protocol: `SMTP`, `ESMTP`, `ESMTPS`, `LMTP` ... (RFC 3848, RFC 6531 section 4.3).
+        tls: Version and cipher, `TLSv1.3 TLS_AES_256_GCM_SHA384`; None where it came in clear.
+    """
+
+    client: str | None
+    helo: str
+    sender: str
+    protocol: str
+    tls: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RawMessage:
     """One message as it came, and what is known of how it came.
 
@@ -103,6 +122,7 @@ class RawMessage:
         stream: The stream the source is configured for; "" where none is.
         vouched: Whether the operator himself handed it in (a one-shot import).
         recipients: The envelope recipients it was addressed to, where the source knows.
+        evidence: Who handed it over; None for what lay in a mailbox or a file.
     """
 
     data: bytes
@@ -112,6 +132,7 @@ class RawMessage:
     stream: str = ""
     vouched: bool = False
     recipients: tuple[str, ...] = ()
+    evidence: Evidence | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -55,6 +55,12 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "eml": "dsnwatch.sources.files:FileSource",
         "stdin": "dsnwatch.sources.files:FileSource",
         "imap": "dsnwatch.sources.imap:ImapSource",
+        "smtp": "dsnwatch.sources.listener:Listener",
+        "lmtp": "dsnwatch.sources.listener:Listener",
     }
 )
-"""What `RawMessage.source` can say, and the `module:class` that gives it; imported when used."""
+"""What `RawMessage.source` can say, and the `module:class` that gives it; imported when used.
+
+A listener is not asked for mail, it is brought some, and so keeps no `Source`: `start` and `stop`
+are all there is to it, and `250` is its way of letting go.
+"""

@@ -10,6 +10,7 @@ from typing import Any
 from dsnwatch.model import (
     Action,
     BounceReport,
+    Evidence,
     Kind,
     OriginalMessage,
     RecipientStatus,
@@ -63,6 +64,32 @@ def list_to_json(texts: tuple[str, ...]) -> str:
 def list_from_json(text: str) -> tuple[str, ...]:
     """Read back what `list_to_json` wrote."""
     return tuple(json.loads(text))
+
+
+def evidence_to_json(evidence: Evidence) -> str:
+    """Write down who handed a message over."""
+    said: dict[str, object] = {
+        "helo": evidence.helo,
+        "sender": evidence.sender,
+        "protocol": evidence.protocol,
+    }
+    _put(said, "client", evidence.client)
+    _put(said, "tls", evidence.tls)
+    return json_text.to_json(said)
+
+
+def evidence_from_json(text: str | None) -> Evidence | None:
+    """Read back what `evidence_to_json` wrote; None where nothing was written."""
+    if text is None:
+        return None
+    said: dict[str, Any] = json.loads(text)
+    return Evidence(
+        client=said.get("client"),
+        helo=said["helo"],
+        sender=said["sender"],
+        protocol=said["protocol"],
+        tls=said.get("tls"),
+    )
 
 
 def _put(said: dict[str, object], name: str, value: str | None) -> None:

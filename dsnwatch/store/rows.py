@@ -58,6 +58,7 @@ def _raw_row(raw: RawMessage) -> Row:
         "stream": storable(raw.stream),
         "vouched": raw.vouched,
         "recipients": reports.list_to_json(raw.recipients),
+        "evidence": None if raw.evidence is None else reports.evidence_to_json(raw.evidence),
         "source_arrived_at": _micros(raw.arrived_at),
     }
 
@@ -71,6 +72,7 @@ def _raw(row: RowMapping, data: bytes) -> RawMessage:
         stream=row["stream"],
         vouched=bool(row["vouched"]),
         recipients=reports.list_from_json(row["recipients"]),
+        evidence=reports.evidence_from_json(row["evidence"]),
     )
 
 

@@ -26,6 +26,8 @@ class MessageRow(SQLModel, table=True):
     vouched: bool
     recipients: str = Field(sa_type=Text)
     """Envelope recipients, a JSON list."""
+    evidence: str | None = Field(sa_type=Text)
+    """Who handed it over (`model.Evidence`), a JSON object; null where nobody did."""
     source_arrived_at: int | None = Field(sa_type=BigInteger)
     """As the source told it."""
     arrived_at: int = Field(sa_type=BigInteger)
@@ -162,6 +164,8 @@ class QuarantineRow(SQLModel, table=True):
     vouched: bool
     recipients: str = Field(sa_type=Text)
     """Envelope recipients, a JSON list."""
+    evidence: str | None = Field(sa_type=Text)
+    """Who handed it over (`model.Evidence`), a JSON object; null where nobody did."""
     source_arrived_at: int | None = Field(sa_type=BigInteger)
     at: int = Field(sa_type=BigInteger)
     defects: str = Field(sa_type=Text)
