@@ -51,6 +51,14 @@ class Session(Wire):
         self._lmtp = house.section.protocol == "lmtp"
         self._hello = "LHLO" if self._lmtp else "EHLO"
 
+    def __dir__(self) -> tuple[str, ...]:
+        """Name the commands there are.
+
+        aiosmtpd goes through every name of an object for each connection, to find its commands and
+        its ways of AUTH: 165 µs with all of them, 25 with these, and no AUTH.
+        """
+        return COMMANDS
+
     async def smtp_HELO(self, hostname: str | None) -> None:
         """Begin, without extensions."""
         await self._begin(hostname, extended=False, here=not self._lmtp)
@@ -255,6 +263,9 @@ class Session(Wire):
     def _forget(self) -> None:
         """Forget the message that was begun."""
         self.envelope = self._create_envelope()
+
+
+COMMANDS: Final = tuple(name for name in vars(Session) if name.startswith("smtp_"))
 
 
 def _shown(text: str) -> str:

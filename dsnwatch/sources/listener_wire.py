@@ -98,6 +98,10 @@ class _Hooks:
     def __init__(self, house: House) -> None:
         self._house = house
 
+    def __dir__(self) -> tuple[str, ...]:
+        """Name what there is to ask: aiosmtpd looks at every name for each connection."""
+        return ("handle_PROXY", "handle_exception")
+
     async def handle_PROXY(self, server: "Wire", *rest: object) -> bool:
         """Go by who connects by a PROXY header; it is valid."""
         data = rest[-1]
