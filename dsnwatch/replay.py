@@ -8,7 +8,7 @@ by `Replay.apply`, some addresses a transaction, with the audit line in it.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
@@ -236,11 +236,11 @@ class Replay:
         for stored, report in told:
             verdict = self._judged(stored, report)
             besides = details(stored.event.recipient, verdict) if verdict else NOTHING
-            event = replace(stored.event, verdict=verdict, details=besides)
+            event = stored.event._replace(verdict=verdict, details=besides)
             decision = stored.decision
             if decision.action is not DecisionAction.HOLD:  # that is for a person to lift
                 decision = decide(self._policy, event, past)
-            done.append(replace(stored, event=event, decision=decision))
+            done.append(stored._replace(event=event, decision=decision))
             if verdict is not None and event.recipient.action is Action.FAILED:
                 message = report.original.message_id or event.key
                 past.append(

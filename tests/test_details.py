@@ -1,7 +1,6 @@
 """What a refusal says besides its reason is found where it is told, and nowhere else."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -22,7 +21,7 @@ BLAMED = Verdict(
     rule="r",
     confidence=0.9,
 )
-DEAD = replace(BLAMED, bounce_class=BounceClass.HARD, reason="user_unknown", fault=Fault.RECIPIENT)
+DEAD = BLAMED._replace(bounce_class=BounceClass.HARD, reason="user_unknown", fault=Fault.RECIPIENT)
 
 
 def told(

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -126,7 +125,7 @@ def test_who_is_not_dead_any_more_is_released_and_that_is_told(
         "mailbox_unavailable",
         "ours-lenient",
     )
-    assert replace(new.event, verdict=old.event.verdict) == old.event
+    assert new.event._replace(verdict=old.event.verdict) == old.event
     assert new.decision.action == "count"
     told = rows(store, "SELECT type, address FROM outbox WHERE type LIKE '%.removed' ORDER BY 2")
     assert told == [

@@ -9,7 +9,6 @@ again would be answered from the index of fingerprints.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -56,7 +55,9 @@ def main() -> None:
     configuration = Configuration(settings, config_file.ConfigFile())
     numbers = count(1)
 
-    def unlike(submit: Callable[[RawMessage], "Future[Receipt]"]) -> "Callable[[RawMessage], Future[Receipt]]":
+    def unlike(
+        submit: Callable[[RawMessage], "Future[Receipt]"],
+    ) -> "Callable[[RawMessage], Future[Receipt]]":
         def other(raw: RawMessage) -> "Future[Receipt]":
             number = str(next(numbers)).zfill(len(arguments.unlike)).encode()
             return submit(replace(raw, data=raw.data.replace(arguments.unlike, number)))
@@ -84,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
