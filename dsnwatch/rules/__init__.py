@@ -19,6 +19,16 @@ from dsnwatch.rules.rows import tables
 HERE = Path(__file__).parent
 KINDS = ("cause", "dialect", "provider", "disable")
 """The tables a user's file may hold."""
+FILES = {
+    "cause": (
+        "causes_providers.toml",
+        "causes.toml",
+        *(f"languages/{path.name}" for path in sorted((HERE / "languages").glob("*.toml"))),
+    ),
+    "dialect": ("dialects.toml", "dialects_rest.toml"),
+    "provider": ("providers.toml",),
+}
+"""Our files by what they hold; where order counts, rows stand in the order of the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +89,10 @@ def load(folder: Path | None = None) -> Rules:
     }
     status = _read(HERE / "status.toml")
 
-    def rows(kind: str, file: str) -> list[tuple[str, dict[str, Any]]]:
+    def rows(kind: str) -> list[tuple[str, dict[str, Any]]]:
         theirs = [(name, row) for name, content in users for row in content.get(kind, ())]
         replaced = {row.get("id") for _, row in theirs} | disabled
-        ours = [(file, row) for row in _read(HERE / file)[kind] if row["id"] not in replaced]
+        ours = [(file, row) for file, row in _ours(kind) if row["id"] not in replaced]
         return _checked([*theirs, *ours], categories)
 
     return Rules(
@@ -94,26 +104,24 @@ def load(folder: Path | None = None) -> Rules:
             for row in status["status"]
         },
         replies={row["code"]: row["reason"] for row in status["reply"]},
-        causes=CauseTable(rows("cause", "causes.toml")),
-        dialects=DialectTable(rows("dialect", "dialects.toml")),
-        providers=ProviderTable(rows("provider", "providers.toml")),
+        causes=CauseTable(rows("cause")),
+        dialects=DialectTable(rows("dialect")),
+        providers=ProviderTable(rows("provider")),
     )
 
 
 def _check_disabled(users: list[tuple[str, dict[str, Any]]]) -> None:
     """See that each `[[disable]]` names a row of ours."""
-    ours = {row["id"] for file, kind in _FILES for row in _read(HERE / file)[kind]}
+    ours = {row["id"] for kind in FILES for _, row in _ours(kind)}
     for name, content in users:
         for row in content.get("disable", ()):
             if row.get("id") not in ours:
                 raise RuleError(name, str(row.get("id")), "disables a row that is not there")
 
 
-_FILES = (
-    ("causes.toml", "cause"),
-    ("dialects.toml", "dialect"),
-    ("providers.toml", "provider"),
-)
+def _ours(kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """List the built-in rows of a kind, each with its file."""
+    return [(file, row) for file in FILES[kind] for row in _read(HERE / file)[kind]]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dsnwatch.errors import ConfigError, RuleError
 from dsnwatch.reading import Reader
 from dsnwatch.rfc.status_code import codes
 from dsnwatch.rulecheck import code_for, places, verdict_on
-from dsnwatch.rules import HERE, Rules, load
+from dsnwatch.rules import FILES, HERE, Rules, load
 from dsnwatch.rules.causes import Cause, Where
 from dsnwatch.rules.findings import findings
 from dsnwatch.rules.phrases import flatten
@@ -29,7 +29,6 @@ COUNTEREXAMPLES = [
     for row in CAUSES
     for number, text in enumerate(row.counterexamples, 1)
 ]
-FILES = ("causes.toml", "dialects.toml", "providers.toml", "categories.toml")
 GENERIC = ("x.0.0", "x.1.0", "x.7.0", "x.7.1")
 
 TAXONOMY = {
@@ -55,6 +54,11 @@ TAXONOMY = {
 def table(file: str) -> dict[str, Any]:
     """Read one of the built-in files as it stands."""
     return tomllib.loads((HERE / file).read_text(encoding="utf-8"))
+
+
+def raw_rows(kind: str) -> list[dict[str, Any]]:
+    """List the built-in rows of a kind as they stand in their files."""
+    return [row for file in FILES[kind] for row in table(file)[kind]]
 
 
 def unconditional(row: Cause) -> bool:
@@ -107,7 +111,7 @@ def phrases_of_causes() -> list[tuple[str, str]]:
     """List every phrase of the cause rows with the id of its row."""
     return [
         (row["id"], text)
-        for row in table("causes.toml")["cause"]
+        for row in raw_rows("cause")
         for text in (*row["phrases"], *row.get("unless", ()))
     ]
 
@@ -126,10 +130,21 @@ def test_no_row_is_dead_shadowed_or_doubled() -> None:
 # ------------------------------------------------------------------------- the other tables
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_ids_are_unique(file: str) -> None:
-    ids = [row["id"] for rows in table(file).values() for row in rows]
+@pytest.mark.parametrize("kind", FILES)
+def test_ids_are_unique(kind: str) -> None:
+    ids = [row["id"] for row in raw_rows(kind)]
     assert len(ids) == len(set(ids))
+
+
+def test_every_file_of_rules_is_read() -> None:
+    files = {path.relative_to(HERE).as_posix() for path in HERE.rglob("*.toml")}
+    rows = {file for kind in FILES for file in FILES[kind]}
+    assert files == rows | {"categories.toml", "status.toml"}
+
+
+@pytest.mark.parametrize("file", sorted({file for kind in FILES for file in FILES[kind]}))
+def test_file_of_rows_holds_rows_of_its_kind_only(file: str) -> None:
+    assert list(table(file)) == [kind for kind in FILES if file in FILES[kind]]
 
 
 def test_codes_are_unique() -> None:
@@ -160,12 +175,12 @@ def test_code_that_says_nothing_is_marked_generic(code: str) -> None:
 
 
 def test_dialects_say_where_they_come_from() -> None:
-    assert [row["id"] for row in table("dialects.toml")["dialect"] if not row.get("source")] == []
+    assert [row["id"] for row in raw_rows("dialect") if not row.get("source")] == []
 
 
 def dialect_phrases() -> list[tuple[str, str, str]]:
     """List id, key and text of every phrase in the dialect rows."""
-    rows = table("dialects.toml")["dialect"]
+    rows = raw_rows("dialect")
     return [
         *(
             (row["id"], key, text)
