@@ -1,8 +1,8 @@
 """Phrases of running text, matched in linear time.
 
-A phrase is literal text in lower case. `{*}` stands for anything, `{addr}` for an address (the
-text has its addresses replaced by that very token, see `flatten`). A phrase begins and ends at the
-edge of a word unless it begins or ends with `{*}`.
+A phrase is literal text in lower case. `{*}` stands for anything, `{..}` for a few words, `{addr}`
+for an address (the text has its addresses replaced by that very token, see `flatten`). A phrase
+begins and ends at the edge of a word unless it begins or ends with `{*}`.
 """
 
 import re
@@ -64,62 +64,104 @@ def flatten(text: str) -> str:
     return flat
 
 
+FEW = 40
+"""Characters that `{..}` may stand for."""
+_GAP = re.compile(r"\s*(\{\*\}|\{\.\.\})\s*")
+_OFTEN = frozenset(
+    {
+        "account", "address", "domain", "email", "exceeded", "from", "host", "mail", "mailbox",
+        "message", "not", "recipient", "reject", "rejected", "sender", "server", "temporarily",
+        "the", "this", "user", "your",
+    }
+)  # fmt: skip
+"""Words that stand in many texts: a phrase is looked for by another of its pieces."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Phrase:
     """Literals that follow each other.
 
+    `gaps` tells how many characters may stand between a literal and the next, None for any number;
     `open_start` and `open_end` tell where no edge of a word is asked for.
     """
 
     text: str
     literals: tuple[str, ...]
+    gaps: tuple[int | None, ...]
     open_start: bool
     open_end: bool
 
     @classmethod
     def of(cls, text: str) -> "Phrase":
         """Make one from a row's text."""
-        low = " ".join(lowered(text).split())
-        parts = tuple(part.strip() for part in low.split("{*}") if part.strip())
-        if not parts:
+        literals, gaps = [], []
+        pieces = _GAP.split(" ".join(lowered(text).split()))
+        for piece, gap in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
+            if piece:
+                literals.append(piece)
+                gaps.append(FEW if gap == "{..}" else None)
+        if not literals:
             raise ValueError("says nothing")
-        return cls(text, parts, low.startswith("{*}"), low.endswith("{*}"))
+        return cls(text, tuple(literals), tuple(gaps[:-1]), not pieces[0], not pieces[-1])
 
     @property
     def rarest(self) -> str:
-        """The longest literal: if it is not there, the phrase is not."""
-        return max(self.literals, key=len)
+        """A literal that few texts hold: if it is not there, the phrase is not."""
+        return max(self.literals, key=lambda literal: (literal not in _OFTEN, len(literal)))
 
     def find(self, text: str) -> tuple[int, int] | None:
         """Return the span in a flat text, None where it does not stand."""
-        at, start = 0, -1
-        last = len(self.literals) - 1
-        for number, literal in enumerate(self.literals):
+        first = self.literals[0]
+        alone = len(self.literals) == 1
+        at = -1
+        while True:
             at = _find(
                 text,
-                literal,
-                at,
-                edge_before=not (number == 0 and self.open_start),
-                edge_after=not (number == last and self.open_end),
+                first,
+                at + 1,
+                len(text),
+                edge_before=not self.open_start,
+                edge_after=not (alone and self.open_end),
             )
             if at < 0:
                 return None
-            if start < 0:
-                start = at
-            at += len(literal)
-        return start, at
+            end = self._end(text, at + len(first))
+            if end > 0:
+                return at, end
+            if end < 0:
+                return None
+
+    def _end(self, text: str, at: int) -> int:
+        """Follow the other literals; return where the last ends, 0 for none, -1 for never again."""
+        last = len(self.literals) - 1
+        for number, gap in enumerate(self.gaps, 1):
+            literal = self.literals[number]
+            found = _find(
+                text,
+                literal,
+                at,
+                len(text) if gap is None else at + gap + len(literal),
+                edge_before=True,
+                edge_after=not (number == last and self.open_end),
+            )
+            if found < 0:
+                return -1 if gap is None else 0
+            at = found + len(literal)
+        return at
 
 
-def _find(text: str, literal: str, at: int, *, edge_before: bool, edge_after: bool) -> int:
-    """Find a literal from a place on, at the edges of words where asked."""
-    at = text.find(literal, at)
+def _find(
+    text: str, literal: str, at: int, limit: int, *, edge_before: bool, edge_after: bool
+) -> int:
+    """Find a literal between two places, at the edges of words where asked."""
+    at = text.find(literal, at, limit)
     while at >= 0:
         end = at + len(literal)
         if (not edge_before or at == 0 or _edge(text[at - 1], literal[0])) and (
             not edge_after or end == len(text) or _edge(literal[-1], text[end])
         ):
             return at
-        at = text.find(literal, at + 1)
+        at = text.find(literal, at + 1, limit)
     return -1
 
 

@@ -109,7 +109,9 @@ def as_regexes(reader: Reader) -> list[tuple[re.Pattern[str], str]]:
     """Write the cause rows as regular expressions, one a row, tried one after the other."""
 
     def pattern(phrase: Phrase) -> str:
-        middle = ".*".join(re.escape(literal) for literal in phrase.literals)
+        gaps = [".*" if gap is None else f".{{0,{gap}}}" for gap in phrase.gaps]
+        pieces = zip(map(re.escape, phrase.literals), [*gaps, ""], strict=True)
+        middle = "".join(literal + gap for literal, gap in pieces)
         before = "" if phrase.open_start else r"(?<![^\W_])"
         behind = "" if phrase.open_end else r"(?![^\W_])"
         return before + middle + behind
