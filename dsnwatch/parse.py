@@ -294,6 +294,9 @@ class _Message:
             for name in names
             for address in find_all(block.get(name) or "")
         ]
+        subject = self._sender_and_subject[1]
+        if subject.startswith("returned mail:"):  # Sendmail says the cause there, before 8.10
+            text = f"{subject}\n{text}"
         return aimed(self.rules.dialects.by_id["any"], text, own, self.hints)
 
     def _flufl(self, text: str) -> Iterator[RecipientStatus]:
