@@ -18,9 +18,9 @@ from dsnwatch.model import (
     StoredMessage,
     Suppression,
 )
-from dsnwatch.news import event_payload, news_of, suppression_payload
+from dsnwatch.news import news_of_event, news_of_suppression_by, suppression_by
 from dsnwatch.policy import Policy, merge, running
-from dsnwatch.store import new_id
+from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
     from dsnwatch.store import Writer
@@ -60,6 +60,7 @@ class Book:
     keys: set[str]
     past: dict[str, list[PastEvent]]
     standing: dict[str, Suppression]
+    subscriptions: Subscriptions = NOBODY
     messages: list[StoredMessage] = field(default_factory=list)
     events: list[StoredEvent] = field(default_factory=list)
     changed: dict[str, Suppression] = field(default_factory=dict)
@@ -67,7 +68,13 @@ class Book:
     quarantined: list[tuple[str, Letter]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, writer: "Writer", letters: Sequence[Letter], policy: Policy) -> "Book":
+    def of(
+        cls,
+        writer: "Writer",
+        letters: Sequence[Letter],
+        policy: Policy,
+        subscriptions: Subscriptions = NOBODY,
+    ) -> "Book":
         """Ask the store what it knows of these letters, a question a table."""
         ids = writer.stored_fingerprints([letter.fingerprint for letter in letters])
         fresh = [
@@ -86,9 +93,10 @@ class Book:
             keys,
             {address: [*events] for address, events in past.items()},
             {address: row for address, rows_ in rows.items() for row in rows_ if not row.stream},
+            subscriptions,
         )
 
-    def add(self, stored: StoredEvent, report: BounceReport, now: datetime) -> None:
+    def add(self, stored: StoredEvent, report: BounceReport) -> None:
         """Note an event, so that the letters behind this one know of it."""
         event = stored.event
         self.keys.add(event.key)
@@ -99,40 +107,26 @@ class Book:
                 event.occurred_at, message, verdict.reason, verdict.bounce_class, verdict.status
             )
             self.past.setdefault(event.attribution.recipient, []).append(told)
-        if news := news_of(event):
-            self.tell(news, event, event_payload(stored, report), now)
+        self.news += news_of_event(self.subscriptions, stored, report)
 
     def suppress(self, stored: StoredEvent, now: datetime) -> bool:
         """Put the event's recipient on the list; says whether that is news at this moment."""
-        event, decision = stored.event, stored.decision
-        new = Suppression(
-            address=event.attribution.recipient,
-            reason=event.verdict.reason if event.verdict else event.kind.value,
-            origin=event.kind.value,
-            rule=decision.rule,
-            since=event.occurred_at,
-            until=decision.until,
-            event_id=stored.id,
-        )
+        new = suppression_by(stored)
         before = self.standing.get(new.address)
         if merge(before, new) is None:
             return False
         self.standing[new.address] = self.changed[new.address] = new
         if not running(new, now):
             return False  # an old mbox: it held then, and nobody needs to hear of it now
-        self.tell("suppression.added", event, suppression_payload(new), now)
+        self.news += news_of_suppression_by(self.subscriptions, stored)
         return before is None or not running(before, now)
-
-    def tell(self, type_: str, event: BounceEvent, payload: str, now: datetime) -> None:
-        """Put a row into the outbox."""
-        self.news.append(News(new_id(now), type_, event.attribution.recipient, payload))
 
     def write(self, writer: "Writer", now: datetime) -> None:
         """Write every row; COMMIT is the caller's."""
         writer.add_messages(self.messages)
         writer.add_events(self.events)
         writer.put_suppressions([*self.changed.values()])
-        writer.add_news(self.news)
+        writer.add_news(self.news, now)
         for id_, letter in self.quarantined:
             defects = letter.report.defects
             writer.add_quarantine(id_, letter.raw, letter.fingerprint, defects, now)

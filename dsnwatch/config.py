@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from dsnwatch import config_file
 from dsnwatch.config_file import ConfigFile
+from dsnwatch.config_hook import HookSection
 from dsnwatch.config_listener import ListenerSection, ReturnPathSection
 from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.config_sections import (
@@ -72,10 +73,13 @@ class Settings(BaseSettings):
     return_path: ReturnPathSection = option(
         ReturnPathSection(), "How return paths are signed.", unit="section"
     )
+    hook: tuple[HookSection, ...] = option((), "Systems to be told.", unit="sections")
 
-    @field_validator("mailbox")
+    @field_validator("mailbox", "hook")
     @classmethod
-    def _names_differ(cls, value: tuple[MailboxSection, ...]) -> tuple[MailboxSection, ...]:
+    def _names_differ(
+        cls, value: tuple[MailboxSection | HookSection, ...]
+    ) -> tuple[MailboxSection | HookSection, ...]:
         names = [each.name for each in value]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two are called '{twice}'; give each a name of its own")
@@ -279,7 +283,7 @@ def nearest(key: str) -> str:
     sections = sorted({name.partition(".")[0] for name in known if "." in name})
     if near := get_close_matches(key, [*known, *sections], n=1):
         return f"did you mean '{near[0]}'?"
-    last_parts = {name.rpartition(".")[2]: name for name in known}
+    last_parts = {name.rpartition(".")[2]: name for name in reversed(known)}
     if near := get_close_matches(key.rpartition(".")[2], last_parts, n=1):
         return f"did you mean '{last_parts[near[0]]}'?"
     section = key.rpartition(".")[0]

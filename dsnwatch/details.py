@@ -13,6 +13,7 @@ from typing import Any
 
 import ahocorasick
 
+from dsnwatch.events import DetailsData
 from dsnwatch.model import Details, Fault, RecipientStatus, Verdict
 from dsnwatch.rfc.address import find_all, key
 from dsnwatch.rules.blocklists import blocklists
@@ -60,7 +61,7 @@ def details(said: RecipientStatus, verdict: Verdict) -> Details:
     return NOTHING
 
 
-def as_dict(found: Details) -> dict[str, object]:
+def as_dict(found: Details) -> DetailsData:
     """Write details as JSON takes them: every field, null where nothing was told."""
     wait = found.retry_after
     return {

@@ -9,7 +9,9 @@ DsnwatchError                 one line for a person, with the next step in it
 │   ├── StoreBusyError    75  locked by another writer for too long (EX_TEMPFAIL)
 │   ├── StoreFullError    74  no space left where it lies
 │   └── StoreSchemaError  78  not our database, or one of a newer dsnwatch (EX_CONFIG)
-└── UnavailableError      69  a service that should answer does not (EX_UNAVAILABLE)
+├── UnavailableError      69  a service that should answer does not (EX_UNAVAILABLE)
+└── HookError             69  another system could not be told; it is tried again later
+    └── HookGone          69  it never will be: this is a dead letter
 
 Bad mail is none of these: it is a defect on the report.
 """
@@ -75,3 +77,30 @@ class UnavailableError(DsnwatchError):
     """A service that should answer does not."""
 
     exit_status = 69
+
+
+class HookError(DsnwatchError):
+    """Another system could not be told of something; it is to be tried again later.
+
+    Args:
+        text: What went wrong, in a line without secrets.
+        after_seconds: How long it asked to be left alone; None where it did not ask.
+        answers: Whether the other side is well and refuses just this; else, after some of these
+            in a row, the hook rests.
+    """
+
+    exit_status = 69
+
+    def __init__(
+        self, text: str, *, after_seconds: float | None = None, answers: bool = False
+    ) -> None:
+        super().__init__(text)
+        self.after_seconds = after_seconds
+        self.answers = answers
+
+
+class HookGone(HookError):  # noqa: N818  the design's word
+    """Another system says that it never wants this."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, answers=True)

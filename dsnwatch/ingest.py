@@ -23,6 +23,7 @@ from dsnwatch.model import (
 )
 from dsnwatch.policy import Policy, decide
 from dsnwatch.store import new_id
+from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
     from dsnwatch.store import QuarantineItem, Store, Writer
@@ -53,6 +54,7 @@ class Ingest:
         reader: Reads the messages that come without a reading.
         policy: What to decide by.
         clock: Tells the time for ids and for messages that do not say when they arrived.
+        subscriptions: Which hooks want to be told of what.
     """
 
     def __init__(
@@ -61,15 +63,20 @@ class Ingest:
         reader: Reads,
         policy: Policy,
         clock: Callable[[], datetime] = _utc_now,
+        subscriptions: Subscriptions = NOBODY,
     ) -> None:
         self._store = store
         self._reader = reader
         self._policy = policy
         self._clock = clock
+        self._subscriptions = subscriptions
 
-    def use(self, reader: Reads, policy: Policy) -> None:
-        """Read and decide by these from the next message on; from any thread."""
+    def use(
+        self, reader: Reads, policy: Policy, subscriptions: Subscriptions | None = None
+    ) -> None:
+        """Read, decide and tell by these from the next message on; from any thread."""
         self._reader, self._policy = reader, policy
+        self._subscriptions = self._subscriptions if subscriptions is None else subscriptions
 
     def commit(self, batch: Sequence[RawMessage | tuple[RawMessage, Reading]]) -> list[Receipt]:
         """Take in some messages in one transaction.
@@ -111,7 +118,7 @@ class Ingest:
 
     def _enter(self, writer: "Writer", letters: Sequence[Letter], now: datetime) -> list[Receipt]:
         """Lay out and write the rows that follow from some letters."""
-        book = Book.of(writer, letters, self._policy)
+        book = Book.of(writer, letters, self._policy, self._subscriptions)
         receipts = [self._follow(book, letter, now) for letter in letters]
         book.write(writer, now)
         return receipts
@@ -132,7 +139,7 @@ class Ingest:
             address = event.attribution.recipient
             decision = decide(self._policy, event, book.past.get(address, ()))
             stored = StoredEvent(new_id(now), message_id, event, decision)
-            book.add(stored, letter.report, now)
+            book.add(stored, letter.report)
             new += 1
             if decision.action is DecisionAction.SUPPRESS and book.suppress(stored, now):
                 suppressed.append(address)

@@ -459,15 +459,18 @@ class Suppression(NamedTuple):
 
 
 class News(NamedTuple):
-    """Something other systems want to be told: one row of the outbox.
+    """Something other systems want to be told.
 
     Attributes:
+        id: The one it is told under, however often, so that a receiver knows it again.
         type: `bounce.hard`, `suppression.added` ... as `docs/events/` lists them.
         address: The address it is about; order is kept per address.
-        payload: JSON text.
+        payload: JSON text, as `docs/events/` has it.
+        hooks: Names of the hooks that are to tell it.
     """
 
     id: str
     type: str
     address: str
     payload: str
+    hooks: tuple[str, ...] = ()

@@ -1,20 +1,25 @@
 """What other systems are told: the names of the news and what stands in them.
 
-Pure. `ingest` puts them into the outbox in the transaction that makes them true.
+Pure. `ingest` puts them into the outbox in the transaction that makes them true, where a hook
+wants them (`subscriptions`). The shapes stand in `events`; docs/events/ publishes them.
 """
 
 from datetime import UTC, datetime
 
 from dsnwatch.details import as_dict
+from dsnwatch.events import VERSION, FailureData, FeedbackData, SuppressionData
 from dsnwatch.model import (
     BounceClass,
     BounceEvent,
     BounceReport,
+    DecisionAction,
     Kind,
+    News,
     StoredEvent,
     Suppression,
 )
 from dsnwatch.rfc.json_text import to_json
+from dsnwatch.subscriptions import Subscriptions
 
 _NEWS_OF_CLASS = {
     BounceClass.HARD: "bounce.hard",
@@ -30,60 +35,177 @@ _NEWS_OF_KIND = {
 }
 
 
-def news_of(event: BounceEvent) -> str | None:
+def news_of_event(
+    wanted: Subscriptions, stored: StoredEvent, report: BounceReport
+) -> tuple[News, ...]:
+    """Tell of an event, and of a suppression it would have made but for a person's look.
+
+    Args:
+        wanted: What hooks want to be told.
+        stored: The event.
+        report: What the message said that told of it.
+
+    Returns:
+        Nothing where no hook wants it, which is the usual case.
+    """
+    event = stored.event
+    type_ = _type_of(event)
+    if type_ is None or not wanted.types:
+        return ()
+    told: tuple[News, ...] = ()
+    if hooks := wanted.of_event(type_, event):
+        payload = event_payload(type_, stored, report)
+        told = (News(stored.id, type_, event.attribution.recipient, payload, hooks),)
+    if stored.decision.action is DecisionAction.HOLD:
+        told += _follows("suppression.held", wanted, stored)
+    return told
+
+
+def news_of_suppression_by(wanted: Subscriptions, stored: StoredEvent) -> tuple[News, ...]:
+    """Tell of the suppression that an event makes."""
+    return _follows("suppression.added", wanted, stored)
+
+
+def news_of_change(
+    wanted: Subscriptions, type_: str, id_: str, suppression: Suppression, at: datetime
+) -> tuple[News, ...]:
+    """Tell of a suppression that a person made or took away.
+
+    Args:
+        wanted: What hooks want to be told.
+        type_: `suppression.added` or `suppression.removed`.
+        id_: A new id.
+        suppression: What the list says, or said; its note says why.
+        at: When it was done.
+    """
+    hooks = wanted.of_suppression(type_, suppression)
+    if not hooks:
+        return ()
+    payload = suppression_payload(type_, id_, suppression, at, suppression.note)
+    return (News(id_, type_, suppression.address, payload, hooks),)
+
+
+def suppression_by(stored: StoredEvent) -> Suppression:
+    """Give what an event puts on the list."""
+    event = stored.event
+    return Suppression(
+        address=event.attribution.recipient,
+        reason=event.verdict.reason if event.verdict else event.kind.value,
+        origin=event.kind.value,
+        rule=stored.decision.rule,
+        since=event.occurred_at,
+        until=stored.decision.until,
+        event_id=stored.id,
+    )
+
+
+def _type_of(event: BounceEvent) -> str | None:
     """Name the news an event is to other systems; None where it is none."""
     if event.kind is Kind.BOUNCE:
         return _NEWS_OF_CLASS[event.verdict.bounce_class] if event.verdict else None
     return _NEWS_OF_KIND.get(event.kind)
 
 
-def event_payload(stored: StoredEvent, report: BounceReport) -> str:
-    """Write what other systems are told of an event, in the words of `parse --json`."""
+def _follows(type_: str, wanted: Subscriptions, stored: StoredEvent) -> tuple[News, ...]:
+    """Tell of a suppression under an id that follows from its event's.
+
+    So it is the same whenever it is told, today or from the events of last year, and a receiver
+    knows it again. It sorts behind the event's own.
+    """
     event = stored.event
+    hooks = wanted.of_event(type_, event)
+    if not hooks:
+        return ()
+    id_ = f"{stored.id}-{type_.rpartition('.')[2]}"
+    payload = suppression_payload(
+        type_, id_, suppression_by(stored), event.occurred_at, stored.decision.because
+    )
+    return (News(id_, type_, event.attribution.recipient, payload, hooks),)
+
+
+def event_payload(type_: str, stored: StoredEvent, report: BounceReport) -> str:
+    """Write what other systems are told of an event, in the words of `parse --json`."""
+    event, decision = stored.event, stored.decision
     said, verdict, found = event.recipient, event.verdict, event.attribution
-    payload: dict[str, object] = {
-        "event": stored.id,
-        "time": _rfc3339(event.occurred_at),
-        "kind": event.kind,
+    original = report.original
+    feedback: FeedbackData = {
         "recipient": found.recipient,
-        "action": said.action,
+        "original_recipient": said.original_recipient,
+        "final_recipient": said.final_recipient,
+        "trust": found.trust.value,
+        "stream": found.stream,
+        "campaign": found.campaign,
+        "list_id": found.list_id,
+        "message_id": report.message_id,
+        "original": {
+            "message_id": original.message_id,
+            "envelope_id": original.envelope_id,
+            "from": original.from_,
+            "subject": original.subject,
+        },
+        "decision": {
+            "action": decision.action.value,
+            "rule": decision.rule,
+            "because": decision.because,
+            "until": None if decision.until is None else rfc3339(decision.until),
+        },
+    }
+    if verdict is None:
+        return _envelope(type_, stored.id, event.occurred_at, feedback)
+    failure: FailureData = {
+        **feedback,
+        "action": said.action.value,
+        "permanent": verdict.permanent,
+        "class": verdict.bounce_class.value,
+        "reason": verdict.reason,
+        "fault": verdict.fault.value,
+        "status": None if verdict.status is None else str(verdict.status),
+        "reply_code": verdict.reply_code,
         "diagnostic": said.diagnostic,
         "remote_mta": said.remote_mta,
-        "trust": found.trust,
-        "stream": found.stream,
-        "message_id": report.message_id,
-        "original": {"message_id": report.original.message_id},
+        "reporting_mta": report.reporting_mta,
+        "rule": verdict.rule,
+        "confidence": verdict.confidence,
+        "provider": verdict.provider,
+        **as_dict(event.details),
     }
-    if verdict is not None:
-        payload |= {
-            "permanent": verdict.permanent,
-            "class": verdict.bounce_class,
-            "reason": verdict.reason,
-            "fault": verdict.fault,
-            "status": None if verdict.status is None else str(verdict.status),
-            "reply_code": verdict.reply_code,
-            "rule": verdict.rule,
-            "confidence": verdict.confidence,
-            "provider": verdict.provider,
-            **as_dict(event.details),
-        }
-    return to_json(payload)
+    return _envelope(type_, stored.id, event.occurred_at, failure)
 
 
-def suppression_payload(suppression: Suppression) -> str:
-    """Write what other systems are told of a new or longer suppression."""
-    return to_json(
-        {
-            "event": suppression.event_id,
-            "time": _rfc3339(suppression.since),
-            "recipient": suppression.address,
-            "reason": suppression.reason,
-            "rule": suppression.rule,
-            "until": None if suppression.until is None else _rfc3339(suppression.until),
-            "stream": suppression.stream,
-        }
-    )
+def suppression_payload(
+    type_: str, id_: str, suppression: Suppression, at: datetime, because: str
+) -> str:
+    """Write what other systems are told when an address goes on the list, or leaves it.
+
+    Args:
+        type_: `suppression.added`, `suppression.removed` or `suppression.held`.
+        id_: The id it is told under.
+        suppression: What the list says, said, or would have said.
+        at: When that came about.
+        because: Why, in words; "" where nobody said.
+    """
+    data: SuppressionData = {
+        "recipient": suppression.address,
+        "stream": suppression.stream,
+        "reason": suppression.reason,
+        "origin": suppression.origin,
+        "rule": suppression.rule,
+        "since": rfc3339(suppression.since),
+        "until": None if suppression.until is None else rfc3339(suppression.until),
+        "event_id": suppression.event_id,
+        "because": because,
+    }
+    return _envelope(type_, id_, at, data)
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """Write a moment for machines: `2026-03-01T12:00:00Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _envelope(
+    type_: str, id_: str, at: datetime, data: FeedbackData | FailureData | SuppressionData
+) -> str:
+    return to_json(
+        {"type": type_, "version": VERSION, "id": id_, "timestamp": rfc3339(at), "data": data}
+    )

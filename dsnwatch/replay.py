@@ -26,9 +26,10 @@ from dsnwatch.model import (
     Suppression,
     Verdict,
 )
-from dsnwatch.news import suppression_payload
+from dsnwatch.news import news_of_change
 from dsnwatch.policy import Policy, decide, merge, running
 from dsnwatch.store import new_id
+from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
     from dsnwatch.rules import Rules
@@ -111,6 +112,7 @@ class Replay:
         store: What to decide again.
         rules: By what to judge.
         policy: By what to decide.
+        subscriptions: Which hooks want to be told of what changes.
         clock: Tells the time for ids, news and the audit log.
 
     Attributes:
@@ -122,9 +124,11 @@ class Replay:
         store: "Store",
         rules: "Rules",
         policy: Policy,
+        subscriptions: Subscriptions = NOBODY,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._store = store
+        self._subscriptions = subscriptions
         self._rules = rules
         self._policy = policy
         self._clock = clock
@@ -188,8 +192,38 @@ class Replay:
                     address: row for address, some in rows.items() for row in some if not row.stream
                 }
                 done = [*self._again(writer.events_of_addresses(addresses), standing)]
-                _write(writer, done, now, who, because)
+                self._write(writer, done, now, who, because)
             yield from (one.consequence for one in done if one.consequence is not None)
+
+    def _write(
+        self, writer: "Writer", done: Sequence[_Again], now: datetime, who: str, because: str
+    ) -> None:
+        """Write what follows for some addresses, with its news and its lines in the audit log."""
+        events = [event for one in done for event in one.rewritten]
+        writer.rewrite_events(events)
+        told = [one.consequence for one in done if one.consequence is not None]
+        writer.put_suppressions([one.after for one in told if one.after is not None])
+        writer.release_for_all([one.address for one in told if one.effect is Effect.RELEASE])
+        news: list[News] = []
+        for each in told:
+            before, after = each.before, each.after
+            if each.effect is Effect.LEFT:
+                continue
+            detail = {"before": _detail(before), "after": _detail(after)}
+            writer.audit(now, who, f"suppression.{each.effect}", each.address, because, detail)
+            if after is not None and running(after, now):
+                news += self._news("suppression.added", after, because, now)
+            elif after is None and before is not None and running(before, now):
+                news += self._news("suppression.removed", before, because, now)
+        writer.add_news(news, now)
+        counts = {effect.value: sum(one.effect is effect for one in told) for effect in Effect}
+        writer.audit(now, who, "rules.replay", "", because, {"events": len(events), **counts})
+
+    def _news(
+        self, type_: str, suppression: Suppression, because: str, now: datetime
+    ) -> tuple[News, ...]:
+        noted = suppression._replace(note=because)
+        return news_of_change(self._subscriptions, type_, new_id(now), noted, now)
 
     def _judged(self, stored: StoredEvent, report: BounceReport) -> Verdict | None:
         event = stored.event
@@ -310,33 +344,6 @@ def _same(standing: Suppression, wanted: Suppression) -> bool:
         wanted.event_id,
         wanted.rule,
     )
-
-
-def _write(writer: "Writer", done: Sequence[_Again], now: datetime, who: str, because: str) -> None:
-    """Write what follows for some addresses, with its news and its lines in the audit log."""
-    events = [event for one in done for event in one.rewritten]
-    writer.rewrite_events(events)
-    told = [one.consequence for one in done if one.consequence is not None]
-    writer.put_suppressions([one.after for one in told if one.after is not None])
-    writer.release_for_all([one.address for one in told if one.effect is Effect.RELEASE])
-    news = []
-    for each in told:
-        before, after = each.before, each.after
-        if each.effect is Effect.LEFT:
-            continue
-        detail = {"before": _detail(before), "after": _detail(after)}
-        writer.audit(now, who, f"suppression.{each.effect}", each.address, because, detail)
-        if after is not None and running(after, now):
-            news.append(_news("suppression.added", after, now))
-        elif after is None and before is not None and running(before, now):
-            news.append(_news("suppression.removed", before, now))
-    writer.add_news(news)
-    counts = {effect.value: sum(one.effect is effect for one in told) for effect in Effect}
-    writer.audit(now, who, "rules.replay", "", because, {"events": len(events), **counts})
-
-
-def _news(type_: str, suppression: Suppression, now: datetime) -> News:
-    return News(new_id(now), type_, suppression.address, suppression_payload(suppression))
 
 
 def _detail(suppression: Suppression | None) -> dict[str, object] | None:

@@ -84,6 +84,7 @@ COMMANDS = list(commands())
 SAMPLES: dict[str, list[dict[str, object]]] = {
     "mailbox": [{"name": "m", "host": "h", "user": "u", "password_file": "p"}],
     "listener": [{"domains": ["bounce.example.org"]}],
+    "hook": [{"name": "h", "kind": "exec", "command": ["c"]}],
 }
 """One of each section that may stand there many times, with what must be said."""
 

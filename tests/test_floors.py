@@ -38,6 +38,8 @@ FLOORS = {
         "news",
         "rulecheck",
         "details",
+        "events",
+        "subscriptions",
     },
     4: {"sources", "store", "hooks", "lookup"},
     5: {"ingest", "book", "inbox", "outbox", "watch", "replay"},

@@ -35,6 +35,7 @@ from dsnwatch.model import (
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
 from dsnwatch.store import EventFilter, Store, SuppressionFilter, open_store
+from dsnwatch.subscriptions import Subscription, Subscriptions, types_named
 
 TODAY = datetime(2026, 3, 31, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -110,7 +111,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def ingest(store: Store) -> Ingest:
-    return Ingest(store, READER, POLICY, lambda: TODAY)
+    return Ingest(store, READER, POLICY, lambda: TODAY, Subscriptions([Subscription("all")]))
 
 
 def states(receipts: Sequence[Receipt]) -> list[str]:
@@ -337,41 +338,68 @@ def test_news_of_a_bounce_say_what_the_event_says(store: Store, ingest: Ingest) 
     (_, _, bounce), (_, _, added) = news(store)
     assert stored.event.verdict is not None
     assert bounce == {
-        "event": stored.id,
-        "time": "2026-03-31T12:00:00Z",
-        "kind": "bounce",
-        "recipient": "anne@example.org",
-        "action": "failed",
-        "diagnostic": stored.event.recipient.diagnostic,
-        "remote_mta": None,
-        "trust": "vouched",
-        "stream": "letters",
-        "message_id": "report-0@mx.example.net",
-        "original": {"message_id": "1@sender.example.com"},
-        "permanent": True,
-        "class": "hard",
-        "reason": "user_unknown",
-        "fault": "recipient",
-        "status": "5.1.1",
-        "reply_code": "550",
-        "rule": stored.event.verdict.rule,
-        "confidence": stored.event.verdict.confidence,
-        "provider": None,
-        "blocklist": None,
-        "blocked_ip": None,
-        "retry_after_seconds": None,
-        "queue_id": None,
-        "forwarded_to": None,
-        "help_url": None,
+        "type": "bounce.hard",
+        "version": 1,
+        "id": stored.id,
+        "timestamp": "2026-03-31T12:00:00Z",
+        "data": {
+            "recipient": "anne@example.org",
+            "original_recipient": None,
+            "final_recipient": "anne@example.org",
+            "action": "failed",
+            "diagnostic": stored.event.recipient.diagnostic,
+            "remote_mta": None,
+            "reporting_mta": "mx.example.net",
+            "trust": "vouched",
+            "stream": "letters",
+            "campaign": None,
+            "list_id": None,
+            "message_id": "report-0@mx.example.net",
+            "original": {
+                "message_id": "1@sender.example.com",
+                "envelope_id": None,
+                "from": None,
+                "subject": "Our letter",
+            },
+            "decision": {
+                "action": "suppress",
+                "rule": "hard",
+                "because": stored.decision.because,
+                "until": None,
+            },
+            "permanent": True,
+            "class": "hard",
+            "reason": "user_unknown",
+            "fault": "recipient",
+            "status": "5.1.1",
+            "reply_code": "550",
+            "rule": stored.event.verdict.rule,
+            "confidence": stored.event.verdict.confidence,
+            "provider": None,
+            "blocklist": None,
+            "blocked_ip": None,
+            "retry_after_seconds": None,
+            "queue_id": None,
+            "forwarded_to": None,
+            "help_url": None,
+        },
     }
     assert added == {
-        "event": stored.id,
-        "time": "2026-03-31T12:00:00Z",
-        "recipient": "anne@example.org",
-        "reason": "user_unknown",
-        "rule": "hard",
-        "until": None,
-        "stream": "",
+        "type": "suppression.added",
+        "version": 1,
+        "id": f"{stored.id}-added",
+        "timestamp": "2026-03-31T12:00:00Z",
+        "data": {
+            "recipient": "anne@example.org",
+            "stream": "",
+            "reason": "user_unknown",
+            "origin": "bounce",
+            "rule": "hard",
+            "since": "2026-03-31T12:00:00Z",
+            "until": None,
+            "event_id": stored.id,
+            "because": stored.decision.because,
+        },
     }
 
 
@@ -383,7 +411,36 @@ def test_what_a_refusal_says_besides_is_stored_and_told(store: Store, ingest: In
         blocklist="spamhaus-zen", blocked_ip="192.0.2.9", help_url="https://a.test/q"
     )
     ((_, _, told),) = news(store)
-    assert (told["blocklist"], told["blocked_ip"]) == ("spamhaus-zen", "192.0.2.9")
+    data = told["data"]
+    assert isinstance(data, dict)
+    assert (data["blocklist"], data["blocked_ip"]) == ("spamhaus-zen", "192.0.2.9")
+
+
+def test_nothing_is_put_out_where_no_hook_wants_it(store: Store) -> None:
+    wants_alerts = Subscriptions([Subscription("pager", types_named(["alert.*"]))])
+    Ingest(store, READER, POLICY, lambda: TODAY, wants_alerts).commit([raw(a_bounce())])
+    assert news(store) == []
+
+
+def test_each_hook_gets_what_it_wants(store: Store) -> None:
+    wanted = Subscriptions(
+        [
+            Subscription("crm", types_named(["suppression.*"])),
+            Subscription("hard", classes=("hard",)),
+            Subscription("soft", classes=("soft",)),
+            Subscription("full", reasons=("mailbox_full",)),
+            Subscription("other", streams=("invoices",)),
+            Subscription("sure", least_trust=Trust.MATCHED),
+        ]
+    )
+    Ingest(store, READER, POLICY, lambda: TODAY, wanted).commit([raw(a_bounce())])
+    with closing(sqlite3.connect(store.where)) as connection:
+        rows = connection.execute("SELECT hook, type FROM outbox ORDER BY hook, id").fetchall()
+    assert rows == [
+        ("crm", "suppression.added"),
+        ("hard", "bounce.hard"),
+        ("hard", "suppression.added"),
+    ]
 
 
 def test_a_message_that_cannot_be_read_is_kept_for_review(store: Store, ingest: Ingest) -> None:

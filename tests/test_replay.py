@@ -15,11 +15,13 @@ from dsnwatch.reading import Reader
 from dsnwatch.replay import Consequence, Effect, Replay
 from dsnwatch.rules import Rules
 from dsnwatch.store import EventFilter, Store, SuppressionFilter, open_store
+from dsnwatch.subscriptions import Subscription, Subscriptions
 from tests.cli.builders import a_bounce
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 POLICY = Policy.preset("default")
+EVERYTHING = Subscriptions([Subscription("all")])
 READER = Reader.load()
 LENIENT = """\
 [[cause]]
@@ -80,7 +82,7 @@ def again(store: Store, rules: Rules) -> list[Consequence]:
 
 def done(store: Store, rules: Rules, at: datetime = NOW + DAY) -> list[Consequence]:
     """Do it."""
-    with Replay(store, rules, POLICY, lambda: at) as run:
+    with Replay(store, rules, POLICY, EVERYTHING, clock=lambda: at) as run:
         assert [*run.changes()]
         return [*run.apply("cli:anne", "new rows")]
 

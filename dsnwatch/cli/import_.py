@@ -108,7 +108,8 @@ def import_(
         from dsnwatch.ingest import Ingest  # noqa: PLC0415  after the processes are forked
 
         with _progress(octets) as progress:
-            _take_in(messages, readers, Ingest(opened, reader, policy), tally, progress)
+            ingest = Ingest(opened, reader, policy, subscriptions=place.subscriptions())
+            _take_in(messages, readers, ingest, tally, progress)
     failures.end()
     took = time.monotonic() - began
     if as_json:

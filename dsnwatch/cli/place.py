@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dsnwatch.policy import Policy
     from dsnwatch.reading import Reader
     from dsnwatch.store import Store
+    from dsnwatch.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,16 @@ class Place:
         from dsnwatch.policy import Policy  # noqa: PLC0415  needs the configuration anyway
 
         return Policy.preset(self.configuration.settings.policy.preset)
+
+    def subscriptions(self) -> "Subscriptions":
+        """Find which of the configured hooks want to be told of what.
+
+        Raises:
+            ConfigError: A hook's section says something that cannot be done.
+        """
+        from dsnwatch.hooks import subscriptions_of  # noqa: PLC0415  needs the configuration anyway
+
+        return subscriptions_of(self.configuration.settings.hook)
 
     def say_store(self, where: object) -> None:
         """Say where the store lies, to who asked with `-v`."""

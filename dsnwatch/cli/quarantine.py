@@ -133,7 +133,7 @@ def retry(
     reader, policy = place.reader(), place.policy()
     read = left = 0
     with place.store() as opened:
-        ingest = Ingest(opened, reader, policy)
+        ingest = Ingest(opened, reader, policy, subscriptions=place.subscriptions())
         for items in _batches(opened, ids or [each.id for each in opened.quarantined()]):
             for receipt in ingest.retry(items):
                 if receipt.state is ReceiptState.QUARANTINED:

@@ -53,7 +53,7 @@ def replay(
         raise UsageError("--apply goes by the rules in service; move the draft into rules.d first")
     place = Place(ctx, config=config, store=store, verbose=verbose)
     table_, policy = place.reader(rules).rules, place.policy()
-    with place.store() as opened, Replay(opened, table_, policy) as run:
+    with place.store() as opened, Replay(opened, table_, policy, place.subscriptions()) as run:
         found = _Found(as_json=as_json)
         for change in run.changes():
             found.change(change)

@@ -8,13 +8,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from dsnwatch.cli.suppression_rows import as_dict
-from dsnwatch.model import News, Suppression
-from dsnwatch.news import suppression_payload
+from dsnwatch.model import Suppression
+from dsnwatch.news import news_of_change
 from dsnwatch.policy import merge, running
 from dsnwatch.store import new_id
 
 if TYPE_CHECKING:
     from dsnwatch.store import Store, Writer
+    from dsnwatch.subscriptions import Subscriptions
 
 BATCH = 1000
 """Rows asked for and written at once; all batches of a file are one transaction."""
@@ -30,8 +31,16 @@ def who() -> str:
         return f"cli:{os.getuid()}"
 
 
-def put(store: "Store", new: Sequence[Suppression], because: str) -> list[Suppression]:
+def put(
+    store: "Store", new: Sequence[Suppression], because: str, wanted: "Subscriptions"
+) -> list[Suppression]:
     """Suppress addresses; one that is suppressed for as long already stays as it is.
+
+    Args:
+        store: Where to.
+        new: What to say of them.
+        because: Why.
+        wanted: Which hooks want to be told.
 
     Returns:
         Those that were written.
@@ -39,16 +48,27 @@ def put(store: "Store", new: Sequence[Suppression], because: str) -> list[Suppre
     now = datetime.now(UTC)
     with store.write() as writer:
         written = _changes(writer, new)
-        _write(writer, written, now)
+        _write(writer, written, now, wanted)
         for each in written:
             writer.audit(now, who(), "suppression.add", each.address, because, as_dict(each))
     return written
 
 
 def release(
-    store: "Store", addresses: Sequence[str], stream: str, because: str
+    store: "Store",
+    addresses: Sequence[str],
+    stream: str,
+    because: str,
+    wanted: "Subscriptions",
 ) -> dict[str, Suppression]:
     """Let addresses be mailed again, all in one transaction.
+
+    Args:
+        store: Where.
+        addresses: Whose, normalised.
+        stream: The stream they are suppressed for; "" is all.
+        because: Why.
+        wanted: Which hooks want to be told.
 
     Returns:
         What was said of each; addresses that were not on the list are absent.
@@ -62,13 +82,20 @@ def release(
             gone[address] = said
             writer.audit(now, who(), "suppression.remove", address, because, as_dict(said))
             if running(said, now):
-                payload = suppression_payload(said)
-                writer.add_news([News(new_id(now), "suppression.removed", address, payload)])
+                change = said._replace(note=because)
+                type_ = "suppression.removed"
+                writer.add_news(news_of_change(wanted, type_, new_id(now), change, now), now)
     return gone
 
 
 def take_in(
-    store: "Store", rows: Iterator[Suppression], name: str, because: str, *, dry_run: bool
+    store: "Store",
+    rows: Iterator[Suppression],
+    name: str,
+    because: str,
+    *,
+    wanted: "Subscriptions",
+    dry_run: bool,
 ) -> tuple[int, int]:
     """Write the rows of a file in one transaction: all of them, or nothing where one is wrong.
 
@@ -77,6 +104,7 @@ def take_in(
         rows: As they are read; an error in one undoes those before it.
         name: The file, for the audit log.
         because: Why.
+        wanted: Which hooks want to be told.
         dry_run: Only count, and write nothing.
 
     Returns:
@@ -89,7 +117,7 @@ def take_in(
     with store.write() as writer:
         while batch := list(islice(rows, BATCH)):
             written = _changes(writer, batch)
-            _write(writer, written, now)
+            _write(writer, written, now, wanted)
             read += len(batch)
             changed += len(written)
         detail = {"rows": read, "written": changed}
@@ -116,12 +144,14 @@ def _changes(writer: "Writer", new: Sequence[Suppression]) -> list[Suppression]:
     return list(changed.values())
 
 
-def _write(writer: "Writer", written: Sequence[Suppression], now: datetime) -> None:
+def _write(
+    writer: "Writer", written: Sequence[Suppression], now: datetime, wanted: "Subscriptions"
+) -> None:
     writer.put_suppressions(written)
-    writer.add_news(
-        [
-            News(new_id(now), "suppression.added", each.address, suppression_payload(each))
-            for each in written
-            if running(each, now)
-        ]
-    )
+    news = [
+        told
+        for each in written
+        if running(each, now)
+        for told in news_of_change(wanted, "suppression.added", new_id(now), each, now)
+    ]
+    writer.add_news(news, now)

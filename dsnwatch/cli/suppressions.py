@@ -159,7 +159,7 @@ def add(
         for address in addresses
     ]
     with place.store() as opened:
-        written = set(put(opened, new, because))
+        written = set(put(opened, new, because, place.subscriptions()))
     for each in new:
         line(f"{each.address}: {'suppressed' if each in written else 'was suppressed already'}")
 
@@ -189,7 +189,7 @@ def remove(
         raise UsageError('say why: --because "mailbox is back"')
     wanted = [_address(address) for address in addresses]
     with place.store() as opened:
-        gone = release(opened, wanted, stream, because)
+        gone = release(opened, wanted, stream, because, place.subscriptions())
         for address in wanted:
             line(f"{address}: {'may be mailed again' if address in gone else 'was not suppressed'}")
     return int(len(gone) < len(set(wanted)))
@@ -263,7 +263,9 @@ def import_suppressions(
     place = Place(ctx, config=config, store=store, verbose=verbose)
     with text_lines(file) as lines, place.store() as opened:
         rows = read_rows(lines, str(file), datetime.now(UTC), raw=raw_cells)
-        read, written = take_in(opened, rows, str(file), because, dry_run=dry_run)
+        read, written = take_in(
+            opened, rows, str(file), because, wanted=place.subscriptions(), dry_run=dry_run
+        )
     end = "would be added or last longer; nothing is written" if dry_run else "added or made longer"
     line(f"{file}: {read} rows, {written} {end}")
 

@@ -12,20 +12,32 @@ from dsnwatch.store.location import default_url
 
 if TYPE_CHECKING:
     from dsnwatch.store.answers import (
+        Backlog,
+        DeadLetter,
         EventFilter,
+        HookState,
+        Leased,
         MessageFilter,
         QuarantineItem,
+        Settled,
         SuppressionFilter,
         Totals,
     )
+    from dsnwatch.store.deliveries import Deliveries
     from dsnwatch.store.engine import Store
     from dsnwatch.store.ids import new_id
     from dsnwatch.store.writer import Writer
 
 __all__ = [
+    "Backlog",
+    "DeadLetter",
+    "Deliveries",
     "EventFilter",
+    "HookState",
+    "Leased",
     "MessageFilter",
     "QuarantineItem",
+    "Settled",
     "Store",
     "SuppressionFilter",
     "Totals",
@@ -36,9 +48,15 @@ __all__ = [
 ]
 
 FILES = {
+    "Backlog": "answers",
+    "DeadLetter": "answers",
+    "Deliveries": "deliveries",
     "EventFilter": "answers",
+    "HookState": "answers",
+    "Leased": "answers",
     "MessageFilter": "answers",
     "QuarantineItem": "answers",
+    "Settled": "answers",
     "Store": "engine",
     "SuppressionFilter": "answers",
     "Totals": "answers",

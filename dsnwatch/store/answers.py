@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from dsnwatch.model import BounceClass, Kind, RawMessage
+from dsnwatch.model import BounceClass, Kind, News, RawMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +94,108 @@ class Totals:
     by_class: tuple[tuple[BounceClass, int], ...]
     suppressions: int
     quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """The queue of one address at one hook, ours to deliver for a while.
+
+    Attributes:
+        news: Its first rows, oldest first; `more` says whether there are others.
+        attempts: How often the first of them has failed.
+        version: As it was when it was taken; another one where rows came since.
+    """
+
+    address: str
+    news: tuple[News, ...]
+    attempts: int
+    version: int
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Something that could not be told, kept for a person.
+
+    Attributes:
+        at: When it was given up.
+        attempts: How often it was tried.
+        error: Why it failed the last time.
+    """
+
+    hook: str
+    news: News
+    at: datetime
+    attempts: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a queue that was leased.
+
+    Attributes:
+        told: How many of its rows were delivered, from the first on.
+        due: When it may be taken again; None is at once.
+        attempts: How often the row behind those told has failed by now.
+        dead: Whether that row is given up.
+        error: Why it failed.
+    """
+
+    lane: Leased
+    told: int
+    due: datetime | None = None
+    attempts: int = 0
+    dead: bool = False
+    error: str = ""
+
+    @property
+    def gone(self) -> int:
+        """How many of its rows leave the outbox, from the first on."""
+        return self.told + self.dead
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left of it, unless rows came since."""
+        return not self.lane.more and self.gone == len(self.lane.news)
+
+    def letter(self, hook: str, at: datetime) -> DeadLetter:
+        """Give what is given up as a dead letter."""
+        return DeadLetter(hook, self.lane.news[self.told], at, self.attempts, self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class HookState:
+    """How a hook is doing; all its workers go by it.
+
+    Attributes:
+        paused: Whether a person told it to wait.
+        not_before: It rests till then; None where it does not.
+        failures: How often in a row the other side did not answer as it should.
+        delivered: How many events it has told, ever.
+        error: What went wrong last; "" where nothing has.
+    """
+
+    name: str
+    paused: bool = False
+    not_before: datetime | None = None
+    failures: int = 0
+    delivered: int = 0
+    delivered_at: datetime | None = None
+    failed_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What there is for a hook to do, and what it could not.
+
+    Attributes:
+        waiting: Events to be told.
+        oldest: The id of the oldest of them; None where none waits.
+        dead: Events that could not be told.
+    """
+
+    waiting: int = 0
+    oldest: str | None = None
+    dead: int = 0

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from dsnwatch.errors import StoreSchemaError
 from dsnwatch.store import schema
-from dsnwatch.store.connections import connect_to, writing
+from dsnwatch.store.connections import connect_to, reading, writing
+from dsnwatch.store.deliveries import Deliveries
 from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.queries import Queries
 from dsnwatch.store.replays import ReplayQueries
@@ -56,6 +57,20 @@ class Store(Queries, ReplayQueries):
         """
         with writing(self._engine, self.where) as connection:
             yield Writer(connection, self._node)
+
+    @contextmanager
+    def deliveries(self, *, readonly: bool = False) -> Iterator[Deliveries]:
+        """Open a transaction over the outbox alone; as short as `write`, and no network in it.
+
+        Args:
+            readonly: Only look, and keep nobody from writing.
+
+        Raises:
+            StoreError: As `write` does.
+        """
+        opened = reading if readonly else writing
+        with opened(self._engine, self.where) as connection:
+            yield Deliveries(connection, self._node)
 
     def close(self) -> None:
         """Let go of the database; the last one to do so folds the log into the file."""

@@ -16,6 +16,7 @@ from dsnwatch.model import (
     Details,
     Fault,
     Kind,
+    News,
     RawMessage,
     RecipientStatus,
     StatusCode,
@@ -28,7 +29,7 @@ from dsnwatch.model import (
 from dsnwatch.rfc.address import domain_of
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store import reports
-from dsnwatch.store.answers import QuarantineItem
+from dsnwatch.store.answers import DeadLetter, HookState, QuarantineItem
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 Row = dict[str, object]
@@ -289,4 +290,59 @@ def quarantine_of(row: RowMapping) -> QuarantineItem:
         fingerprint=row["fingerprint"],
         defects=reports.list_from_json(row["defects"]),
         at=from_micros(row["at"]),
+    )
+
+
+def dead_letter_row(letter: DeadLetter, node: str) -> Row:
+    """Lay out what could not be told as a row of `dead_letter`."""
+    news = letter.news
+    return {
+        "hook": letter.hook,
+        "id": news.id,
+        "address": storable(news.address),
+        "type": news.type,
+        "payload": storable(news.payload),
+        "attempts": letter.attempts,
+        "at": to_micros(letter.at),
+        "error": storable(letter.error),
+        "node": node,
+    }
+
+
+def dead_letter_of(row: RowMapping) -> DeadLetter:
+    """Read a row of `dead_letter`."""
+    return DeadLetter(
+        hook=row["hook"],
+        news=News(row["id"], row["type"], row["address"], row["payload"], (row["hook"],)),
+        at=from_micros(row["at"]),
+        attempts=row["attempts"],
+        error=row["error"],
+    )
+
+
+def hook_state_row(state: HookState) -> Row:
+    """Lay out how a hook is doing as a row of `hook`."""
+    return {
+        "name": state.name,
+        "paused": state.paused,
+        "not_before": _micros(state.not_before),
+        "failures": state.failures,
+        "delivered": state.delivered,
+        "delivered_at": _micros(state.delivered_at),
+        "failed_at": _micros(state.failed_at),
+        "error": storable(state.error),
+    }
+
+
+def hook_state_of(row: RowMapping) -> HookState:
+    """Read a row of `hook`."""
+    return HookState(
+        name=row["name"],
+        paused=bool(row["paused"]),
+        not_before=_moment(row["not_before"]),
+        failures=row["failures"],
+        delivered=row["delivered"],
+        delivered_at=_moment(row["delivered_at"]),
+        failed_at=_moment(row["failed_at"]),
+        error=row["error"],
     )

@@ -39,6 +39,7 @@ from dsnwatch.model import (
 )
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store.answers import QuarantineItem
+from dsnwatch.store.deliveries import into_lanes, into_outbox, lane_rows, outbox_rows
 from dsnwatch.store.ids import first_id, new_id
 from dsnwatch.store.replays import ReplayWrites
 from dsnwatch.store.rows import (
@@ -54,7 +55,6 @@ from dsnwatch.store.tables import (
     CURSOR,
     EVENT,
     MESSAGE,
-    OUTBOX,
     QUARANTINE,
     RAW_MESSAGE,
     SUPPRESSION,
@@ -190,21 +190,13 @@ class Writer(ReplayWrites):
         self._connection.execute(delete(SUPPRESSION).where(*this))
         return suppression_of(row)
 
-    def add_news(self, news: Sequence[News]) -> None:
-        """Put what other systems want to be told into the outbox."""
-        self._add(
-            OUTBOX,
-            [
-                {
-                    "id": each.id,
-                    "type": each.type,
-                    "address": storable(each.address),
-                    "payload": storable(each.payload),
-                    "node": self._node,
-                }
-                for each in news
-            ],
-        )
+    def add_news(self, news: Sequence[News], now: datetime) -> None:
+        """Put what other systems want to be told into the outbox, for each hook it names."""
+        if not (rows := outbox_rows(news, self._node)):
+            return
+        dialect = self._connection.dialect.name
+        self._execute(into_outbox(dialect), rows)
+        self._execute(into_lanes(dialect), lane_rows(rows, now))
 
     def add_quarantine(
         self, id_: str, raw: RawMessage, fingerprint: str, defects: tuple[str, ...], at: datetime

@@ -44,6 +44,15 @@ def test_empty_list_says_so_to_people_only(run: Run) -> None:
     assert not run("suppressions", "list", "--json").out
 
 
+@pytest.fixture
+def _hook() -> None:
+    """Configure a hook that wants all there is."""
+    path = Path("etc/dsnwatch.toml")
+    path.parent.mkdir()
+    path.write_text('[[hook]]\nname = "log"\nkind = "file"\npath = "events.jsonl"\n')
+
+
+@pytest.mark.usefixtures("_hook")
 def test_added_by_hand_it_is_suppressed_told_and_audited(run: Run) -> None:
     ran = run("suppressions", "add", "bob@example.com", "--because", "phoned", "--store", "s.db")
     assert ran.out == "bob@example.com: suppressed\n"
@@ -77,6 +86,7 @@ def test_wrong_length_is_refused(run: Run, length: str) -> None:
     assert "--for" in ran.err
 
 
+@pytest.mark.usefixtures("_hook")
 def test_removed_it_may_be_mailed_and_that_is_told_and_audited(run: Run) -> None:
     run("suppressions", "add", "bob@example.com", "--store", "s.db")
     ran = run("suppressions", "remove", "bob@example.com", "--because", "back", "--store", "s.db")

@@ -155,4 +155,4 @@ def a_suppression(
 
 def some_news(address: str = "anne@example.org") -> News:
     """Give a row of the outbox."""
-    return News(new_id(NOW), "suppression.added", address, '{"a": 1}')
+    return News(new_id(NOW), "suppression.added", address, '{"a": 1}', ("crm",))

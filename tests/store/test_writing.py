@@ -93,7 +93,7 @@ def test_every_row_bears_the_node_that_wrote_it(tmp_path: Path) -> None:
         writer.add_messages([a_message()])
         writer.add_events([an_event()])
         writer.put_suppressions([a_suppression()])
-        writer.add_news([some_news()])
+        writer.add_news([some_news()], NOW)
         writer.put_cursor("bounces", "7")
         writer.add_quarantine("Q", a_raw(b"\0"), "f", ("empty",), NOW)
         writer.audit(NOW, "anne", "test", "all", "why not", {})
@@ -225,7 +225,7 @@ def test_audit_says_who_did_what_and_why(tmp_path: Path) -> None:
 def test_news_lie_in_the_outbox_in_order(tmp_path: Path) -> None:
     store, first, second = a_store(tmp_path), some_news(), some_news()
     with store.write() as writer:
-        writer.add_news([first, second])
+        writer.add_news([first, second], NOW)
     found = rows(tmp_path / "a.db", "outbox")
     assert [(row["id"], row["payload"]) for row in found] == [
         (first.id, first.payload),
@@ -239,7 +239,7 @@ def test_nothing_to_write_is_no_error(tmp_path: Path) -> None:
         writer.add_messages([])
         writer.add_events([])
         writer.put_suppressions([])
-        writer.add_news([])
+        writer.add_news([], NOW)
         assert writer.stored_fingerprints([]) == {}
         assert writer.past_events([], NOW) == {}
 

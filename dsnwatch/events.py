@@ -1,0 +1,184 @@
+"""The shapes of what other systems are told, and the table of what there is to tell.
+
+`docs/events/` has a JSON Schema for each, made from these. A field may be added within a version;
+one that goes, or means something else, makes a new one.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, TypedDict
+
+VERSION: Final = 1
+
+
+_From = TypedDict("_From", {"from": str | None})
+_Class = TypedDict("_Class", {"class": str})
+
+
+class OriginalData(_From):
+    """What came back of the mail of ours that this is about; each null where it is not told."""
+
+    message_id: str | None
+    """Its Message-ID, without angle brackets."""
+    envelope_id: str | None
+    """The ENVID it was sent with."""
+    subject: str | None
+    """Its subject."""
+
+
+class DecisionData(TypedDict):
+    """What the policy made of it."""
+
+    action: str
+    """`ignore`, `count`, `hold` or `suppress`."""
+    rule: str
+    """The row of the policy that decided."""
+    because: str
+    """Why, in words."""
+    until: str | None
+    """The end of the suppression; null where it is for ever, and where there is none."""
+
+
+class FeedbackData(TypedDict):
+    """Somebody at an address said something: what, and about which mail."""
+
+    recipient: str
+    """The address this is about, as it is counted and suppressed: all in lower case."""
+    original_recipient: str | None
+    """The address as it was mailed to, where the report says."""
+    final_recipient: str | None
+    """The address it was delivered to at the end, where the report says."""
+    trust: str
+    """How sure it is that this is about mail of yours: `signed`, `matched`, `vouched`, `dkim`,
+    `claimed`; strongest first."""
+    stream: str
+    """The kind of mail; empty where it is not known."""
+    campaign: str | None
+    """The campaign, where it is known."""
+    list_id: str | None
+    """The mailing list, where it is known."""
+    message_id: str | None
+    """The Message-ID of the report itself."""
+    original: OriginalData
+    """The mail of yours."""
+    decision: DecisionData
+    """What the policy made of it."""
+
+
+class DetailsData(TypedDict):
+    """What a refusal says besides its reason; each null where it is not told."""
+
+    blocklist: str | None
+    """The block list named: `spamhaus-zen`."""
+    blocked_ip: str | None
+    """The address of yours that is blocked."""
+    retry_after_seconds: int | None
+    """How long the server asks to wait."""
+    queue_id: str | None
+    """The server's own name for the mail, which its postmaster can look up."""
+    forwarded_to: str | None
+    """The address that mail to this one was sent on to, or that is to be used instead."""
+    help_url: str | None
+    """The page that explains the refusal."""
+
+
+class FailureData(FeedbackData, DetailsData, _Class):
+    """Mail to an address failed or waits: what was said of it, and what it means.
+
+    `class` is what dsnwatch concludes: `hard`, `soft`, `block` or `undetermined`.
+    """
+
+    action: str
+    """`failed` or `delayed`."""
+    permanent: bool | None
+    """What the report said: true for 5.x.x, false for 4.x.x, null where it said neither."""
+    reason: str
+    """Why, in the words of docs/reasons.md: `user_unknown`, `mailbox_full` ..."""
+    fault: str
+    """Whose affair it is: `recipient`, `receiver`, `sender`, `message`, `unknown`."""
+    status: str | None
+    """The enhanced status code: `5.1.1`."""
+    reply_code: str | None
+    """The SMTP reply code: `550`."""
+    diagnostic: str
+    """What the other server said, in its own words; a stranger wrote them."""
+    remote_mta: str | None
+    """The server that said so."""
+    reporting_mta: str | None
+    """The server that wrote the report."""
+    rule: str
+    """The rule that read it."""
+    confidence: float
+    """How sure the reading is, from 0 to 1."""
+    provider: str | None
+    """Who runs the server that said no, where it is known: `gmail`."""
+
+
+class SuppressionData(TypedDict):
+    """An address goes on the list of those not to be mailed, or leaves it."""
+
+    recipient: str
+    """The address, all in lower case."""
+    stream: str
+    """The kind of mail it holds for; empty is all."""
+    reason: str
+    """A reason of docs/reasons.md, or `complaint`, `unsubscribe`, `manual`."""
+    origin: str
+    """`bounce`, `complaint`, `unsubscribe`, `manual` or `import`."""
+    rule: str
+    """The row of the policy, or the command, that made it."""
+    since: str
+    """When it began."""
+    until: str | None
+    """When it ends; null is never."""
+    event_id: str | None
+    """The event it follows from; null where a person made it."""
+    because: str
+    """Why, in words; empty where nobody said."""
+
+
+class AlertData(TypedDict):
+    """Something an operator should look at, or need not look at any more."""
+
+    alert: str
+    """Its lasting name: the same when it is raised again, and when it is cleared."""
+    severity: str
+    """`warning` or `critical`."""
+    summary: str
+    """What is the matter, in a line."""
+    stream: str
+    """The kind of mail it is about; empty is all."""
+    since: str
+    """When it was raised."""
+
+
+Data = FailureData | FeedbackData | SuppressionData | AlertData
+
+
+class Event(TypedDict):
+    """What stands around the data of every event."""
+
+    type: str
+    version: int
+    id: str
+    timestamp: str
+    data: Data
+
+
+EVENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
+    {
+        "bounce.hard": (FailureData, "Mail failed, and the address is dead."),
+        "bounce.soft": (FailureData, "Mail failed, and the address may live."),
+        "bounce.block": (FailureData, "Mail was refused for its sender's or its content's sake."),
+        "bounce.delayed": (FailureData, "Mail waits, and will be tried again."),
+        "complaint": (FeedbackData, "The recipient called the mail unwanted."),
+        "unsubscribe": (FeedbackData, "The recipient wants no more of it."),
+        "auto_reply": (FeedbackData, "A machine answered: on holiday, moved ..."),
+        "suppression.added": (SuppressionData, "An address is not to be mailed, from now on."),
+        "suppression.removed": (SuppressionData, "An address may be mailed again."),
+        "suppression.held": (SuppressionData, "A suppression waits for a person to look at it."),
+        "alert.raised": (AlertData, "Something needs an operator."),
+        "alert.cleared": (AlertData, "It is over."),
+    }
+)
+"""Each event by its name: the shape of its data, and what it says."""

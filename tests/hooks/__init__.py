@@ -1,0 +1,1 @@
+"""Other systems are told, and what happens when they are not."""
