@@ -7,7 +7,7 @@ wants them (`subscriptions`). The shapes stand in `events`; docs/events/ publish
 from datetime import UTC, datetime
 
 from dsnwatch.details import as_dict
-from dsnwatch.events import VERSION, FailureData, FeedbackData, SuppressionData
+from dsnwatch.events import VERSION, AlertData, Data, FailureData, FeedbackData, SuppressionData
 from dsnwatch.model import (
     BounceClass,
     BounceEvent,
@@ -83,6 +83,24 @@ def news_of_change(
         return ()
     payload = suppression_payload(type_, id_, suppression, at, suppression.note)
     return (News(id_, type_, suppression.address, payload, hooks),)
+
+
+def news_of_alert(
+    wanted: Subscriptions, type_: str, id_: str, alert: AlertData, at: datetime
+) -> tuple[News, ...]:
+    """Tell of something an operator should look at, or need not any more.
+
+    Args:
+        wanted: What hooks want to be told.
+        type_: `alert.raised` or `alert.cleared`.
+        id_: A new id.
+        alert: What is the matter; what is told of one alert keeps its order.
+        at: When it came about.
+    """
+    hooks = wanted.of_alert(type_, alert["stream"])
+    if not hooks:
+        return ()
+    return (News(id_, type_, alert["alert"], _envelope(type_, id_, at, alert), hooks),)
 
 
 def suppression_by(stored: StoredEvent) -> Suppression:
@@ -203,9 +221,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _envelope(
-    type_: str, id_: str, at: datetime, data: FeedbackData | FailureData | SuppressionData
-) -> str:
+def _envelope(type_: str, id_: str, at: datetime, data: Data) -> str:
     return to_json(
         {"type": type_, "version": VERSION, "id": id_, "timestamp": rfc3339(at), "data": data}
     )

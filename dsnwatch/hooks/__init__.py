@@ -88,7 +88,12 @@ class Hook(Protocol):
 
 
 class Secrets(Protocol):
-    """Reads the files that a section names; `config.Configuration` does."""
+    """What a hook may ask of the configuration it comes from: `config.Configuration`."""
+
+    @property
+    def node(self) -> str:
+        """The name of this machine."""
+        ...
 
     def secret(self, path: Path, key: str) -> str:
         """Read a secret; `key` is for the error."""

@@ -3,15 +3,14 @@
 Redirects are never followed, an answer's body is read up to a limit and thrown away, and no cookie
 is kept. Nothing a receiver says but its status goes into an error: it might repeat our token.
 
-Source: Standard Webhooks 1.0 (https://www.standardwebhooks.com); Retry-After: RFC 9110 section
-10.2.3.
+Source: Retry-After: RFC 9110 section 10.2.3.
 """
 
 import base64
-import binascii
 import logging
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -20,7 +19,6 @@ from typing import TYPE_CHECKING
 
 import httpcore2
 import httpx2
-from standardwebhooks import Webhook
 
 from dsnwatch import __version__
 from dsnwatch.config_hook import check_url
@@ -28,6 +26,7 @@ from dsnwatch.errors import ConfigError, HookError, HookGone
 from dsnwatch.hooks import Delivery, Secrets
 from dsnwatch.hooks.guarded import Deadline, GuardedTransport, Resolve, resolve
 from dsnwatch.hooks.payloads import FORMATS, Body, Context
+from dsnwatch.hooks.signing import Sign, signer
 
 if TYPE_CHECKING:
     from dsnwatch.config_hook import HookSection
@@ -42,11 +41,6 @@ ANSWER_AT_MOST = 64 * 1024
 LONGEST_WAIT = timedelta(days=1)
 """A Retry-After is believed up to this."""
 
-_SECRET_AT_LEAST, _SECRET_AT_MOST = 24, 64
-
-Sign = Callable[[str, datetime, bytes], Sequence[tuple[str, str]]]
-"""Makes the headers that sign a body, told under an id at a moment in UTC."""
-
 
 class WebhookHook:
     """Posts to one URL over one connection that is kept.
@@ -57,7 +51,8 @@ class WebhookHook:
         tls: For https.
         sign: Signs each body; None where the receiver wants no signature.
         headers: Sent each time, as Authorization.
-        context: Gives the format what it needs beside the events.
+        key: For the formats that sign inside the payload.
+        node: The name of this machine.
         find: Looks names up.
     """
 
@@ -71,7 +66,8 @@ class WebhookHook:
         tls: ssl.SSLContext,
         sign: Sign | None = None,
         headers: Sequence[tuple[str, str]] = (),
-        context: Callable[[Delivery], Context] = lambda delivery: Context(delivery.id, delivery.at),
+        key: bytes = b"",
+        node: str = "",
         find: Resolve = resolve,
     ) -> None:
         form = FORMATS[section.format]
@@ -81,7 +77,7 @@ class WebhookHook:
         self._url = httpx2.URL(url)
         self._where = f"{self._url.scheme}://{self._url.netloc.decode()}"
         self._sign = sign
-        self._context = context
+        self._context = Context(node=node, listed=section.batch > 1, topic=section.topic, key=key)
         self._deadline = Deadline()
         self._client = httpx2.Client(
             transport=GuardedTransport(
@@ -95,7 +91,8 @@ class WebhookHook:
 
     def deliver(self, delivery: Delivery) -> None:
         """Post the events; see `Hook`."""
-        body = self._render(delivery.news, self._context(delivery))
+        now = delivery.at.astimezone(UTC)
+        body = self._render(delivery.news, replace(self._context, id=delivery.id, at=now))
         request = self._client.build_request(
             "POST", self._url, content=body.data, headers=self._headers(delivery, body)
         )
@@ -202,7 +199,7 @@ def _retry_after(text: str, now: datetime) -> float | None:
 
 
 def make(section: "HookSection", secrets: Secrets, key: str) -> WebhookHook:
-    """Make the hook of its section.
+    """Make the hook of its section; see `Make`.
 
     Raises:
         ConfigError: A secret cannot be read, or is none.
@@ -226,13 +223,23 @@ def make(section: "HookSection", secrets: Secrets, key: str) -> WebhookHook:
         if not token.isascii() or not token.isprintable() or " " in token:
             raise ConfigError(f"{key}.token_file: what stands in the file is no token")
         headers.append(("Authorization", f"Bearer {token}"))
+    signed_inside = section.format == "mailgun"
+    if signed_inside and section.secret_file is None:
+        raise ConfigError(f"{key}: format mailgun needs secret_file, the key its payloads sign by")
     return WebhookHook(
         section,
         url,
         tls=_tls(section, secrets, key),
-        sign=_signer(section, secrets, key),
+        sign=None if signed_inside else signer(section, secrets, key),
         headers=headers,
+        key=_octets(section, secrets, key) if signed_inside else b"",
+        node=secrets.node,
     )
+
+
+def _octets(section: "HookSection", secrets: Secrets, key: str) -> bytes:
+    assert section.secret_file is not None
+    return secrets.secret(section.secret_file, f"{key}.secret_file").strip().encode()
 
 
 def _tls(section: "HookSection", secrets: Secrets, key: str) -> ssl.SSLContext:
@@ -243,31 +250,3 @@ def _tls(section: "HookSection", secrets: Secrets, key: str) -> ssl.SSLContext:
         raise ConfigError(
             f"{key}.ca_file: {file} holds no certificates that can be read; give a PEM file"
         ) from error
-
-
-def _signer(section: "HookSection", secrets: Secrets, key: str) -> Sign | None:
-    if section.secret_file is None:
-        return None
-    lines = secrets.secret(section.secret_file, f"{key}.secret_file").split()
-    try:
-        signers = [Webhook(_checked(line)) for line in lines]
-    except (ValueError, binascii.Error) as error:
-        raise ConfigError(
-            f"{key}.secret_file: a line of it is no secret of {_SECRET_AT_LEAST} to "
-            f'{_SECRET_AT_MOST} octets; make one with: echo "whsec_$(openssl rand -base64 32)"'
-        ) from error
-
-    def sign(id_: str, at: datetime, body: bytes) -> Sequence[tuple[str, str]]:
-        # Theirs relabels any time as UTC (standardwebhooks 1.1.0), so it has to be UTC.
-        text = body.decode()
-        signatures = " ".join(each.sign(id_, at, text) for each in signers)
-        return (("webhook-signature", signatures),)
-
-    return sign
-
-
-def _checked(line: str) -> str:
-    octets = base64.b64decode(line.removeprefix("whsec_"), validate=True)
-    if not _SECRET_AT_LEAST <= len(octets) <= _SECRET_AT_MOST:
-        raise ValueError("too short or too long")
-    return line

@@ -106,8 +106,10 @@ def a_section(**said: Any) -> HookSection:  # noqa: ANN401  whatever a section c
     return HookSection(**{"name": "crm", "kind": "webhook"} | said)
 
 
-class NoSecrets:
-    """Files beside a configuration in a folder."""
+class Folder:
+    """A configuration in a folder, and what lies beside it."""
+
+    node = "mx1"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -21,7 +21,7 @@ from dsnwatch.errors import ConfigError, HookError, HookGone
 from dsnwatch.hooks import Delivery
 from dsnwatch.hooks.webhook import WebhookHook, make
 
-from .builders import NOW, NoSecrets, Receiver, a_receiver, a_section, some_news
+from .builders import NOW, Folder, Receiver, a_receiver, a_section, some_news
 from .certificates import a_certificate
 
 SECRET, OLD_SECRET = (
@@ -46,7 +46,7 @@ class Hooks:
 
     def __call__(self, receiver: Receiver, **said: Any) -> WebhookHook:  # noqa: ANN401  whatever a section can say
         section = a_section(**{"url": receiver.url, "allow_private": True} | said)
-        hook = make(section, NoSecrets(self.folder), "hook.0")
+        hook = make(section, Folder(self.folder), "hook.0")
         self.made.append(hook)
         return hook
 

@@ -4,15 +4,19 @@ Pure functions: events in, octets out. A new format is a file in this folder, a 
 vendor's documented shape under `fixtures/payloads/`, and a line in `FORMATS`.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import import_module
 from types import MappingProxyType
 from typing import Final, cast
 
-from dsnwatch.events import EVENTS
+from dsnwatch.events import EVENTS, Event, FailureData, FeedbackData, SuppressionData
 from dsnwatch.model import News
+
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +27,17 @@ class Context:
         id: What it is told under.
         at: Now, in UTC.
         node: The name of this machine.
+        listed: Whether the receiver wants a list, even of one.
         topic: For SES: the TopicArn.
-        key: For Mailgun: the key to sign with; None where there is none.
+        key: For Mailgun: the key to sign with.
     """
 
-    id: str
-    at: datetime
+    id: str = ""
+    at: datetime = _NEVER
     node: str = ""
+    listed: bool = False
     topic: str = ""
-    key: bytes | None = None
+    key: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +100,28 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     }
 )
 """Each format by its name in the configuration."""
+
+
+def read(news: News) -> Event:
+    """Read an event as `news` wrote it."""
+    return cast("Event", json.loads(news.payload))
+
+
+def failure(event: Event) -> FailureData:
+    """Take an event of the family `bounce.*` for one."""
+    return cast("FailureData", event["data"])
+
+
+def feedback(event: Event) -> FeedbackData:
+    """Take a complaint, an unsubscribe request or an automatic reply for one."""
+    return cast("FeedbackData", event["data"])
+
+
+def suppression(event: Event) -> SuppressionData:
+    """Take an event of the family `suppression.*` for one."""
+    return cast("SuppressionData", event["data"])
+
+
+def number(id_: str) -> int:
+    """Make a lasting number of an id, where a format has numbers; JavaScript can hold it."""
+    return int.from_bytes(hashlib.sha256(id_.encode()).digest()[:8], "big") >> 11
