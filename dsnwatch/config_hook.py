@@ -217,6 +217,13 @@ class HookSection(Section):
             raise ValueError("must be at least 1")
         return value
 
+    @field_validator("server")
+    @classmethod
+    def _a_server(cls, value: str | None) -> str | None:
+        if value is not None:
+            server_of(value)
+        return value
+
     @field_validator("sender")
     @classmethod
     def _a_sender(cls, value: str | None) -> str | None:
@@ -247,6 +254,8 @@ class HookSection(Section):
             raise ValueError("user and password_file belong together; give both")
         if self.user is not None and self.token_file is not None:
             raise ValueError("user and token_file exclude each other")
+        if self.kind == "smtp" and self.user is not None and self.tls == "none":
+            raise ValueError('tls = "none" would send the password in the clear; set starttls')
         return self
 
 
@@ -267,6 +276,22 @@ def check_url(url: str) -> None:
         raise ValueError("is no URL; write https://host/path")
     if parts.username is not None or parts.password is not None:
         raise ValueError("holds a user or password; take them out, and set user and password_file")
+
+
+def server_of(text: str) -> tuple[str, int | None]:
+    """Take `host`, `host:port` or `[address]:port` apart; the port is None where none is said.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.netloc != text or "@" in text or not text.isprintable() or port == 0:
+        raise ValueError(f"'{text}' is no server; write host or host:port")
+    return host, port
 
 
 def _address(text: str) -> None:

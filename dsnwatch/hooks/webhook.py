@@ -27,6 +27,7 @@ from dsnwatch.hooks import Delivery, Secrets
 from dsnwatch.hooks.guarded import Deadline, GuardedTransport, Resolve, resolve
 from dsnwatch.hooks.payloads import FORMATS, Body, Context
 from dsnwatch.hooks.signing import Sign, signer
+from dsnwatch.hooks.tls import trusting, why
 
 if TYPE_CHECKING:
     from dsnwatch.config_hook import HookSection
@@ -165,12 +166,8 @@ def _why(error: BaseException) -> str:
     # httpcore2 (2.16.2) makes one of its own of the system's error, which stays its argument.
     inner = error.args[0] if error.args else None
     cause = inner if isinstance(inner, OSError) else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({cause.verify_message}); set ca_file"
-    if isinstance(cause, ssl.SSLError):
-        return f"TLS failed ({cause.reason or 'no reason given'})"
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
+    if isinstance(cause, OSError):
+        return why(cause)
     if isinstance(error, httpcore2.RemoteProtocolError):
         return "it hung up, or does not speak HTTP"
     return type(error).__name__
@@ -229,7 +226,7 @@ def make(section: "HookSection", secrets: Secrets, key: str) -> WebhookHook:
     return WebhookHook(
         section,
         url,
-        tls=_tls(section, secrets, key),
+        tls=trusting(section, secrets, key),
         sign=None if signed_inside else signer(section, secrets, key),
         headers=headers,
         key=_octets(section, secrets, key) if signed_inside else b"",
@@ -240,13 +237,3 @@ def make(section: "HookSection", secrets: Secrets, key: str) -> WebhookHook:
 def _octets(section: "HookSection", secrets: Secrets, key: str) -> bytes:
     assert section.secret_file is not None
     return secrets.secret(section.secret_file, f"{key}.secret_file").strip().encode()
-
-
-def _tls(section: "HookSection", secrets: Secrets, key: str) -> ssl.SSLContext:
-    file = None if section.ca_file is None else secrets.beside(section.ca_file)
-    try:
-        return ssl.create_default_context(cafile=file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"{key}.ca_file: {file} holds no certificates that can be read; give a PEM file"
-        ) from error

@@ -1,9 +1,10 @@
 """Events to tell, a hook that remembers, a clock that is moved, and a receiver on the loopback."""
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,13 @@ class Clock:
 
     def move(self, by: timedelta) -> None:
         self.now += by
+
+
+def a_free_port() -> int:
+    """Find a port of the loopback where nobody listens."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port: int = server.getsockname()[1]
+    return port
 
 
 Answer = Callable[[News], None]

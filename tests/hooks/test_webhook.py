@@ -3,11 +3,9 @@
 import base64
 import json
 import logging
-import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -21,7 +19,7 @@ from dsnwatch.errors import ConfigError, HookError, HookGone
 from dsnwatch.hooks import Delivery
 from dsnwatch.hooks.webhook import WebhookHook, make
 
-from .builders import NOW, Folder, Receiver, a_receiver, a_section, some_news
+from .builders import NOW, Folder, Receiver, a_free_port, a_receiver, a_section, some_news
 from .certificates import a_certificate
 
 SECRET, OLD_SECRET = (
@@ -290,8 +288,7 @@ def test_a_receiver_that_hangs_up_or_talks_nonsense_is_tried_again(
 
 
 def test_nobody_there(hooks: Hooks) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        receiver = Receiver(port=server.getsockname()[1])
+    receiver = Receiver(port=a_free_port())
     assert "Connection refused" in str(complaint(hooks(receiver)))
 
 
