@@ -6,13 +6,17 @@ one that goes, or means something else, makes a new one.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, TypedDict
+from typing import Final
+
+from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
+
+from dsnwatch.model import Action, BounceClass, DecisionAction, Fault, Trust
 
 VERSION: Final = 1
 
 
 _From = TypedDict("_From", {"from": str | None})
-_Class = TypedDict("_Class", {"class": str})
+_Class = TypedDict("_Class", {"class": BounceClass})
 
 
 class OriginalData(_From):
@@ -29,8 +33,8 @@ class OriginalData(_From):
 class DecisionData(TypedDict):
     """What the policy made of it."""
 
-    action: str
-    """`ignore`, `count`, `hold` or `suppress`."""
+    action: DecisionAction
+    """What it does."""
     rule: str
     """The row of the policy that decided."""
     because: str
@@ -48,9 +52,8 @@ class FeedbackData(TypedDict):
     """The address as it was mailed to, where the report says."""
     final_recipient: str | None
     """The address it was delivered to at the end, where the report says."""
-    trust: str
-    """How sure it is that this is about mail of yours: `signed`, `matched`, `vouched`, `dkim`,
-    `claimed`; strongest first."""
+    trust: Trust
+    """How sure it is that this is about mail of yours; the strongest stands first."""
     stream: str
     """The kind of mail; empty where it is not known."""
     campaign: str | None
@@ -83,19 +86,16 @@ class DetailsData(TypedDict):
 
 
 class FailureData(FeedbackData, DetailsData, _Class):
-    """Mail to an address failed or waits: what was said of it, and what it means.
+    """Mail to an address failed or waits: what was said of it, and what it means."""
 
-    `class` is what dsnwatch concludes: `hard`, `soft`, `block` or `undetermined`.
-    """
-
-    action: str
-    """`failed` or `delayed`."""
+    action: Action
+    """What became of the mail, as the report has it."""
     permanent: bool | None
     """What the report said: true for 5.x.x, false for 4.x.x, null where it said neither."""
     reason: str
     """Why, in the words of docs/reasons.md: `user_unknown`, `mailbox_full` ..."""
-    fault: str
-    """Whose affair it is: `recipient`, `receiver`, `sender`, `message`, `unknown`."""
+    fault: Fault
+    """Whose affair it is."""
     status: str | None
     """The enhanced status code: `5.1.1`."""
     reply_code: str | None

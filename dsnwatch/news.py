@@ -150,7 +150,7 @@ def event_payload(type_: str, stored: StoredEvent, report: BounceReport) -> str:
         "recipient": found.recipient,
         "original_recipient": said.original_recipient,
         "final_recipient": said.final_recipient,
-        "trust": found.trust.value,
+        "trust": found.trust,
         "stream": found.stream,
         "campaign": found.campaign,
         "list_id": found.list_id,
@@ -162,7 +162,7 @@ def event_payload(type_: str, stored: StoredEvent, report: BounceReport) -> str:
             "subject": original.subject,
         },
         "decision": {
-            "action": decision.action.value,
+            "action": decision.action,
             "rule": decision.rule,
             "because": decision.because,
             "until": None if decision.until is None else rfc3339(decision.until),
@@ -172,11 +172,11 @@ def event_payload(type_: str, stored: StoredEvent, report: BounceReport) -> str:
         return _envelope(type_, stored.id, event.occurred_at, feedback)
     failure: FailureData = {
         **feedback,
-        "action": said.action.value,
+        "action": said.action,
         "permanent": verdict.permanent,
-        "class": verdict.bounce_class.value,
+        "class": verdict.bounce_class,
         "reason": verdict.reason,
-        "fault": verdict.fault.value,
+        "fault": verdict.fault,
         "status": None if verdict.status is None else str(verdict.status),
         "reply_code": verdict.reply_code,
         "diagnostic": said.diagnostic,

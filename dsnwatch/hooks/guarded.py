@@ -51,6 +51,8 @@ def why_not(text: str, *, allow_private: bool) -> str | None:
     inside IPv6: RFC 4291 section 2.5.5, RFC 6052, RFC 3056, RFC 4380.
     """
     address: Address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
     for each in (address, *_inside(address)):
         if each.is_unspecified or each.is_multicast or (each.is_reserved and each.version == 4):  # noqa: PLR2004  IPv4
             return "no address of a host"
@@ -69,8 +71,6 @@ def _inside(address: Address) -> Iterator[ipaddress.IPv4Address]:
     """Give the IPv4 addresses that an IPv6 one leads to."""
     if isinstance(address, ipaddress.IPv4Address):
         return
-    if address.ipv4_mapped is not None:
-        yield address.ipv4_mapped
     if address in _6TO4 and address.sixtofour is not None:
         yield address.sixtofour
     if address.teredo is not None:

@@ -30,7 +30,7 @@ ID = "01KN6NBV4G0000000000000001"
 CATEGORIES = load().categories
 
 
-def a_failure(  # noqa: PLR0917  all of them are given by name
+def a_failure(  # noqa: PLR0917  most of them are given by name
     reason: str = "user_unknown",
     recipient: str = "anne@example.org",
     status: str | None = "5.1.1",
@@ -40,6 +40,19 @@ def a_failure(  # noqa: PLR0917  all of them are given by name
     id_: str = ID,
 ) -> News:
     """Give a failure, read and decided on as its reason says."""
+    return news_of_failure(reason, recipient, status, diagnostic, kind, action, id_)[0]
+
+
+def news_of_failure(  # noqa: PLR0917  likewise
+    reason: str = "user_unknown",
+    recipient: str = "anne@example.org",
+    status: str | None = "5.1.1",
+    diagnostic: str = "550 5.1.1 no such user",
+    kind: Kind = Kind.BOUNCE,
+    action: DecisionAction | None = None,
+    id_: str = ID,
+) -> tuple[News, ...]:
+    """Give all that is told of a failure."""
     category = CATEGORIES[reason]
     code = None if status is None else StatusCode.of(status)
     verdict = Verdict(
@@ -61,7 +74,7 @@ def a_failure(  # noqa: PLR0917  all of them are given by name
 def an_answer(kind: Kind, recipient: str = "anne@example.org") -> News:
     """Give a message that is no failure."""
     said = RecipientStatus(recipient, Action.DELIVERED)
-    return told(kind, said, None, DecisionAction.SUPPRESS, ID)
+    return told(kind, said, None, DecisionAction.SUPPRESS, ID)[0]
 
 
 def told(
@@ -70,7 +83,7 @@ def told(
     verdict: Verdict | None,
     action: DecisionAction,
     id_: str,
-) -> News:
+) -> tuple[News, ...]:
     """Give what is told of an event."""
     found = Attribution(said.recipient, "final_recipient", Trust.CLAIMED, "letters", "spring")
     event = BounceEvent("key", kind, NOW, said, verdict, found)
@@ -79,8 +92,7 @@ def told(
         "1@sender.example.com", None, "news@sender.example.com", "Our letter"
     )
     report = BounceReport(kind, None, "2@mx.example.net", "mx.example.net", original=original)
-    (news,) = news_of_event(ALL, stored, report)
-    return news
+    return news_of_event(ALL, stored, report)
 
 
 def a_change(
