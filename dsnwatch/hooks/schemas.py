@@ -21,13 +21,22 @@ from dsnwatch.events import (
     VERSION,
     AlertData,
     DecisionData,
+    DetailsData,
     FailureData,
     FeedbackData,
     OriginalData,
     SuppressionData,
 )
 
-_SHAPES = (OriginalData, DecisionData, FeedbackData, FailureData, SuppressionData, AlertData)
+_SHAPES = (
+    OriginalData,
+    DecisionData,
+    DetailsData,
+    FeedbackData,
+    FailureData,
+    SuppressionData,
+    AlertData,
+)
 _MOMENTS = frozenset({"since", "until", "timestamp"})
 _KEYWORDS = {
     "class": "What dsnwatch concludes of the address.",
@@ -77,9 +86,13 @@ def schema_of(type_: str) -> dict[str, Any]:
 @cache
 def _described() -> dict[str, str]:
     """Give what the fields mean that a shape has from another, where their text stands."""
-    fields = TypeAdapter(FeedbackData).json_schema()["properties"]
-    texts = {name: field.get("description") for name, field in fields.items()}
-    return _KEYWORDS | {name: text for name, text in texts.items() if text}
+    texts: dict[str, str] = {}
+    for shape in (FeedbackData, DetailsData):
+        fields = TypeAdapter(shape).json_schema()["properties"]
+        texts |= {
+            name: field["description"] for name, field in fields.items() if "description" in field
+        }
+    return _KEYWORDS | texts
 
 
 def _finish(schema: Any) -> None:  # noqa: ANN401  any part of a JSON Schema
