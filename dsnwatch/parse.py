@@ -276,7 +276,7 @@ class _Message:
         row = self.rules.dialects.by_id["any"]
         if row.begin.find(flatten(text)):
             for dialect, look in (("flufl", self._flufl), (row.id, self._aimed)):
-                named = tuple(look(text))
+                named = tuple(self._distinct(iter(look(text))))
                 if named:
                     return self._made(_kind(named), dialect, named)
         if self.pieces.delivery_status is not None:
@@ -318,7 +318,9 @@ class _Message:
             return  # a detector that did not expect such a message
         for found, action in ((permanent, Action.FAILED), (temporary, Action.DELAYED)):
             for raw in sorted(found):
-                yield self._named(normalise(raw.decode("utf-8", "replace")), action)
+                address = normalise(raw.decode("utf-8", "replace"))
+                if "@" in address:  # it takes "<>:" for somebody
+                    yield self._named(address, action)
 
     def _distinct(self, found: Iterator[RecipientStatus | None]) -> Iterator[RecipientStatus]:
         """Leave out nobodies and whom the report names a second time."""
