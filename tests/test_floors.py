@@ -40,6 +40,7 @@ FLOORS = {
         "details",
         "events",
         "subscriptions",
+        "harvest",
     },
     4: {"sources", "store", "hooks", "lookup"},
     5: {"ingest", "book", "inbox", "outbox", "watch", "replay"},

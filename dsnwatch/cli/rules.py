@@ -10,6 +10,7 @@ from dsnwatch.cli.nearest import nearest
 from dsnwatch.cli.options import ConfigOption, JsonOption, RulesOption, VerboseOption
 from dsnwatch.cli.output import bold, fields, folded, json_line, line
 from dsnwatch.cli.place import Place
+from dsnwatch.cli.rules_harvest import harvest
 from dsnwatch.cli.rules_replay import replay
 from dsnwatch.errors import UsageError
 from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
@@ -127,6 +128,21 @@ app.command(
       dsnwatch rules replay --apply --because "rows for our new relay"
     """,
 )(replay)
+
+
+app.command(
+    short_help="Draft rows for what no row decided.",
+    help="Gather the texts in the store, or in mail, that no cause row decided: what is one "
+    "report's own is masked, what reads alike is counted together, and for each there is the draft "
+    "of a row, with examples that name nobody, the most frequent first. The output is a rules "
+    "file, to be looked over before it is used or shown to others.",
+    epilog="""\b
+    Drafts for all that was said ten times and more:
+      dsnwatch rules harvest --least 10 > draft/harvest.toml
+    Of mail that is not in the store:
+      dsnwatch rules harvest /var/mail/bounces
+    """,
+)(harvest)
 
 
 def _judged(

@@ -1,5 +1,6 @@
 """`dsnwatch rules`: what it says, and how it ends."""
 
+import tomllib
 from pathlib import Path
 
 from tests.cli.builders import a_bounce, an_mbox
@@ -151,3 +152,47 @@ def test_replay_is_applied_by_the_rules_in_service_only(run: Run, tmp_path: Path
     assert ran.status == 0
     assert "\nnewly suppressed           1\n" in ran.out
     assert run("check", "bob@example.com").status == 1
+
+
+def odd(address: str, text: str, number: int) -> bytes:
+    """Report something that no row knows."""
+    letter = a_bounce(address, number=number)
+    return letter.replace(b"User unknown", text.encode()).replace(b"5.1.1", b"5.0.0")
+
+
+def test_harvest_drafts_rows_the_most_frequent_first(run: Run, tmp_path: Path) -> None:
+    letters = [
+        odd("anne@example.com", "Gone sailing for good", 1),
+        odd("bob@example.com", "Box asleep since 2019-03-01 on n0d3-17xq", 2),
+        odd("cid@example.com", "Box asleep since 2021-11-30 on n0d3-22ab", 3),
+        a_bounce("dora@example.com", number=4),
+    ]
+    assert run("import", an_mbox(tmp_path / "a.mbox", letters)).status == 0
+    ran = run("rules", "harvest")
+    assert ran.status == 0
+    assert "4 failures and delays: no row decided 3" in ran.err
+    rows = tomllib.loads(ran.out)["cause"]
+    assert [row["phrases"] for row in rows] == [["box asleep since"], ["gone sailing for good"]]
+    assert ran.out.startswith("# 2 times: undetermined 2")
+    assert "example.com" not in ran.out.replace("user@example.com", "")
+    again = run("rules", "harvest", tmp_path / "a.mbox")
+    assert again.out == ran.out
+
+
+def test_harvest_goes_by_a_draft_and_can_be_limited(run: Run, tmp_path: Path) -> None:
+    letters = [
+        odd("anne@example.com", "Refused because of fish", 1),
+        odd("bob@example.com", "Gone sailing for good", 2),
+    ]
+    mbox = an_mbox(tmp_path / "a.mbox", letters)
+    rows = run("rules", "harvest", "--json", mbox, "--rules", a_draft(tmp_path)).rows
+    assert [(row["count"], row["phrase"]) for row in rows] == [(1, "gone sailing for good")]
+    assert run("rules", "harvest", "--least", 2, mbox).out == ""
+    assert len(run("rules", "harvest", "--json", "--limit", 1, mbox).rows) == 1
+
+
+def test_harvested_output_is_a_rules_file_that_can_be_checked(run: Run, tmp_path: Path) -> None:
+    letters = [odd("anne@example.com", 'Gone "sailing"\u202e for good', 1)]
+    ran = run("rules", "harvest", an_mbox(tmp_path / "a.mbox", letters))
+    assert "\u202e" not in ran.out
+    assert run("rules", "check", "--rules", a_draft(tmp_path, ran.out)).status == 0
