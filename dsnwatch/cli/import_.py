@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsnwatch.cli.failures import Failures
+from dsnwatch.cli.failures import Failures, PassedOver
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import json_line, line
 from dsnwatch.cli.place import Place
@@ -89,7 +89,7 @@ def import_(
     from dsnwatch.sources.files import read, size  # noqa: PLC0415  not for --help
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
-    failures = Failures()
+    failures, passed_over = Failures(), PassedOver()
     tally, began = Tally(), time.monotonic()
     settings = place.configuration.settings
     octets = size(paths)
@@ -98,6 +98,7 @@ def import_(
         vouched=not untrusted,
         stream=settings.stream if stream is None else stream,
         failed=failures.add,
+        passed_over=passed_over.add,
     )
     reader, policy = place.reader(), place.policy()
     # The processes come first: they need nothing of what the store loads.
@@ -111,10 +112,11 @@ def import_(
             ingest = Ingest(opened, reader, policy, subscriptions=place.subscriptions())
             _take_in(messages, readers, ingest, tally, progress)
     failures.end()
+    passed_over.end()
     took = time.monotonic() - began
     if as_json:
-        rest = {"failed": failures.count, "dry_run": dry_run, "seconds": round(took, 3)}
-        json_line(tally.as_dict() | rest)
+        rest = {"failed": failures.count, "passed_over": passed_over.count, "dry_run": dry_run}
+        json_line(tally.as_dict() | rest | {"seconds": round(took, 3)})
     else:
         tally.show(dry_run=dry_run)
         line()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsnwatch.cli.failures import Failures
+from dsnwatch.cli.failures import Failures, PassedOver
 from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
 from dsnwatch.cli.output import Column, bold, harmless, json_line, line, table
 from dsnwatch.cli.place import Place
@@ -52,14 +52,15 @@ def parse(
     from dsnwatch.sources.files import read  # noqa: PLC0415  not for --help
 
     reader = Place(ctx, config=config, verbose=verbose).reader()
-    failures = Failures()
-    for raw in read(paths, failed=failures.add):
+    failures, passed_over = Failures(), PassedOver()
+    for raw in read(paths, failed=failures.add, passed_over=passed_over.add):
         reading = reader.read(raw.data)
         if as_json:
             json_line(contract(raw.locator, reading))
         else:
             _show(raw.locator, reading)
     failures.end()
+    passed_over.end()
     return SourceError.exit_status if failures.count else 0
 
 

@@ -27,7 +27,7 @@ from dsnwatch.sources.mbox import (
 )
 from dsnwatch.sources.octets import Failed, filler, head, reading, shown, unpacking
 from dsnwatch.sources.single import Maildir, standard_input, whole_file
-from dsnwatch.sources.walk import FileKind, Found, walk
+from dsnwatch.sources.walk import FileKind, Found, PassedOver, walk
 
 CHUNK_BYTES: Final = 4 << 20
 """About this much of an mbox is one chunk: a thousand messages."""
@@ -79,12 +79,18 @@ class FileSource:
         """Do nothing: a file is open only while it is read."""
 
 
-def plan(paths: Sequence[str], *, failed: Failed | None = None) -> Iterator[Chunk]:
+def plan(
+    paths: Sequence[str],
+    *,
+    failed: Failed | None = None,
+    passed_over: PassedOver | None = None,
+) -> Iterator[Chunk]:
     """Cut the mail under paths into chunks, in the order in which it is to be read.
 
     Args:
         paths: Files and folders; `-` is one message on standard input.
         failed: Gets an error for each thing that cannot be read.
+        passed_over: Gets the path of each file in a folder that is no mail.
 
     Returns:
         Chunks made as they are asked for. All that can be read is among them, whatever else
@@ -94,7 +100,7 @@ def plan(paths: Sequence[str], *, failed: Failed | None = None) -> Iterator[Chun
         SourceError: Without `failed`: the first error, behind the last chunk.
     """
     with _first_raised(failed) as tell:
-        for found in walk(paths, tell):
+        for found in walk(paths, tell, passed_over or (lambda _: None)):
             try:
                 yield from _chunks(found)
             except SourceError as error:
@@ -151,6 +157,7 @@ def read(
     vouched: bool = True,
     stream: str = "",
     failed: Failed | None = None,
+    passed_over: PassedOver | None = None,
 ) -> Iterator[RawMessage]:
     """Read the mail under paths in this process, in order.
 
@@ -162,7 +169,7 @@ def read(
     """
     with _first_raised(failed) as tell:
         number = 1
-        for chunk in plan(paths, failed=tell):
+        for chunk in plan(paths, failed=tell, passed_over=passed_over):
             if chunk.start == 0:
                 number = 1
             for raw in read_chunk(chunk, first=number, vouched=vouched, stream=stream, failed=tell):

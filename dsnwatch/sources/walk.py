@@ -3,8 +3,9 @@
 # ruff: noqa: PTH112, PTH116, PTH118, PTH208
 
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,25 +52,37 @@ class Found:
     files: tuple[tuple[str, int], ...] = ()
 
 
-def walk(paths: Sequence[str], failed: Failed) -> Iterator[Found]:
+PassedOver = Callable[[str], None]
+"""Takes the path of one file that is no mail, as `shown` writes it."""
+
+
+def _unsaid(_: str) -> None:
+    """Tell nobody."""
+
+
+def walk(
+    paths: Sequence[str], failed: Failed, passed_over: PassedOver = _unsaid
+) -> Iterator[Found]:
     """Find the mail under paths, in an order that depends on names only.
 
     Folders are searched to the bottom, sorted by name; hidden files and folders are passed over,
     apart from the subfolders of a Maildir. A folder that several symlinks lead to is searched
-    once. An empty file is an empty mbox, and gives nothing unless its name says `.eml`.
+    once. An empty file is an empty mbox, and gives nothing unless its name says `.eml`. A file that
+    was not named itself is read only where it begins as mail does, or has a name only mail has.
 
     Args:
         paths: Files and folders, in the order wanted; `-` is standard input.
         failed: Gets an error for each thing that cannot be mail or cannot be read.
+        passed_over: Gets each file of a folder that is no mail.
     """
     for path in paths:
         if path == "-":
             yield Found(path, "stdin", 0)
         else:
-            yield from _below(path, failed)
+            yield from _below(path, failed, passed_over)
 
 
-def _below(top: str, failed: Failed) -> Iterator[Found]:
+def _below(top: str, failed: Failed, passed_over: PassedOver) -> Iterator[Found]:
     seen: set[tuple[int, int]] = set()
     waiting = [top]
     found: Found | None
@@ -79,7 +92,9 @@ def _below(top: str, failed: Failed) -> Iterator[Found]:
             status = os.stat(path)
             refuse_special(path, status.st_mode)
             if stat.S_ISREG(status.st_mode):
-                found = _file(path)
+                found = _file(path, named=path == top)
+                if found is None:
+                    passed_over(shown(path))
             else:
                 # A loop of symlinks leads to a folder that has been here before.
                 if (status.st_dev, status.st_ino) in seen:
@@ -96,7 +111,8 @@ def _below(top: str, failed: Failed) -> Iterator[Found]:
                 yield found
 
 
-def _file(path: str) -> Found:
+def _file(path: str, *, named: bool) -> Found | None:
+    """Tell what a file is; None where it is no mail and nobody named it."""
     with reading(path) as descriptor:
         octets = os.fstat(descriptor).st_size
         first = os.pread(descriptor, HEAD_BYTES, 0)
@@ -109,8 +125,30 @@ def _file(path: str) -> Found:
                 raise SourceError(f"'{shown(path)}': {what} and give the result")
     # What holds nothing but blank lines is an mbox whose last message has gone.
     if text and not from_line(text):
-        return Found(path, "eml", octets)
+        mail = named or path.rpartition("/")[2].isdigit() or begins_as_mail(text)
+        return Found(path, "eml", octets) if mail else None
     return Found(path, "mbox.gz" if first.startswith(GZIP_MAGIC) else "mbox", octets)
+
+
+def begins_as_mail(head: bytes) -> bool:
+    """Say whether octets begin with a header field, and have one of those that mail has.
+
+    Args:
+        head: The first octets, some hundred at least.
+
+    Source: RFC 5322 section 2.2; a text like a README, a configuration or a database has none.
+    """
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    return _FIELD.match(head) is not None and _OF_MAIL.search(_BLANK.split(head, 1)[0]) is not None
+
+
+_FIELD = re.compile(rb">?(?:From [^\n]*\n)?[!-9;-~]{1,76}[ \t]{0,4}:")
+_BLANK = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_OF_MAIL = re.compile(
+    rb"(?:^|[\r\n])(?:Received|Return-Path|Delivered-To|From|To|Subject|Date|Message-ID|"
+    rb"MIME-Version|Content-Type|DKIM-Signature|ARC-Seal|X-[A-Za-z\-]{2,40})[ \t]{0,4}:",
+    re.IGNORECASE,
+)
 
 
 def _folder(path: str, failed: Failed) -> tuple[Found | None, list[str]]:

@@ -48,6 +48,7 @@ def test_import_says_what_was_there(run: Run, tmp_path: Path) -> None:
         "domains": {"example.com": 6, "example.net": 1},
         "unread_messages": [],
         "failed": 0,
+        "passed_over": 0,
         "dry_run": False,
     }
 
@@ -137,6 +138,19 @@ def test_unreadable_path_is_said_and_the_others_are_imported(run: Run, tmp_path:
     assert ran.err.count("\n") == 1
     assert summary(ran)["stored"] == 2
     assert summary(ran)["failed"] == 1
+
+
+def test_files_of_a_folder_that_are_no_mail_are_counted_and_named(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "mail"
+    folder.mkdir()
+    an_mbox(folder / "a.mbox", many_bounces(2))
+    for number in range(7):
+        (folder / f"note{number}.txt").write_text("bread, milk\n")
+    ran = run("import", folder, "--json")
+    assert ran.status == 0
+    assert ran.err.startswith(f"dsnwatch: passed over 7 files that are no mail: {folder}/note0.txt")
+    assert "note4.txt and 2 more; a file is read all the same when it is named" in ran.err
+    assert (summary(ran)["stored"], summary(ran)["passed_over"]) == (2, 7)
 
 
 def test_many_unreadable_paths_are_counted_not_listed(run: Run, tmp_path: Path) -> None:

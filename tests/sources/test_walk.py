@@ -65,6 +65,58 @@ def test_hidden_files_are_passed_over_in_folders_but_read_when_named(tmp_path: P
     assert kinds(Path(hidden)) == [(".x", "eml")]
 
 
+NO_MAIL = {
+    "README.md": b"# Bounces\n\nFrom: the archive\n",
+    "notes.txt": b"Remember the milk, and the following:\nbread\n",
+    "a.toml": b'[[cause]]\nid = "x"\n',
+    "b.toml": b"# Subject: rows\nkind = 'other'\n",
+    "c.db": b"SQLite format 3\0\x10\0",
+    "d.bin": b"\0\xff" * 40,
+    "e.json": b'{"From": "x"}\n',
+    "f.yml": b"name: x\nruns-on: y\n",
+    "g.html": b"<!DOCTYPE html>\n<p>Date: today</p>\n",
+    "h.py": b'"""From: x"""\nimport os\n',
+}
+
+
+def test_files_of_a_folder_that_are_no_mail_are_passed_over_and_told(tmp_path: Path) -> None:
+    for name, data in NO_MAIL.items():
+        write(tmp_path / name, data)
+    write(tmp_path / "mail", a_message())
+    told: list[str] = []
+    given = list(read([str(tmp_path)], passed_over=told.append))
+    assert [raw.data for raw in given] == [a_message()]
+    assert told == [f"{tmp_path}/{name}" for name in sorted(NO_MAIL)]
+
+
+@pytest.mark.parametrize("name", NO_MAIL)
+def test_file_that_is_named_is_read_whatever_is_in_it(tmp_path: Path, name: str) -> None:
+    (raw,) = read([write(tmp_path / name, NO_MAIL[name])])
+    assert raw.data == NO_MAIL[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("broken.eml", b"\0\xff"),
+        ("17", b"no header at all"),
+        ("a", b"Received: by x\r\n\r\n"),
+        ("b", b"X-Failed-Recipients: a@b.test\n\n"),
+        ("c", b"\xef\xbb\xbfsubject : x\r\rtext"),
+        ("d", b"Odd-Field: x\n folded\nDate: today\n\nText"),
+        ("e", b"From anne Thu Jan  1 00:00:00 2026\nnothing\n"),
+    ],
+)
+def test_what_begins_as_mail_or_is_named_so_is_mail(tmp_path: Path, name: str, data: bytes) -> None:
+    write(tmp_path / name, data)
+    assert len(kinds(tmp_path)) == 1
+
+
+def test_what_is_passed_over_has_no_size(tmp_path: Path) -> None:
+    write(tmp_path / "README.md", NO_MAIL["README.md"])
+    assert size([str(tmp_path)]) == 0
+
+
 def test_a_maildirs_subfolders_are_maildirs(tmp_path: Path) -> None:
     a_maildir(tmp_path / "m", [a_message(1)])
     a_maildir(tmp_path / "m" / ".Sub.Deep", [a_message(2)], folder="new")
