@@ -4,6 +4,7 @@ DsnwatchError                 one line for a person, with the next step in it
 ├── UsageError            2   the command line or an argument
 ├── ConfigError           2   the configuration file: says file, line or key
 │   └── RuleError         2   a row of a rule table: says file, row id, reason
+├── DataError             65  a row of the operator's file cannot be meant (EX_DATAERR)
 ├── SourceError           66  mail that cannot be opened or read (EX_NOINPUT)
 ├── StoreError            74  the database said no (EX_IOERR)
 │   ├── StoreBusyError    75  locked by another writer for too long (EX_TEMPFAIL)
@@ -43,6 +44,12 @@ class RuleError(ConfigError):
         self.file = file
         self.row = row
         self.reason = reason
+
+
+class DataError(DsnwatchError):
+    """A row of a file that the operator handed in cannot be meant; says file and line."""
+
+    exit_status = 65
 
 
 class SourceError(DsnwatchError):

@@ -11,14 +11,13 @@ from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseO
 from dsnwatch.cli.output import day, json_line, line, rfc3339, say
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.plain import PlainCommand
-from dsnwatch.errors import SourceError, UsageError
+from dsnwatch.errors import DataError, SourceError, UsageError
 from dsnwatch.rfc.address import key
 from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.lookup import Found, SuppressionLookup
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-EX_DATAERR = 65
 SHOWN_AT_MOST = 5
 
 
@@ -76,7 +75,7 @@ def check(
                 line(f"{address}: may be mailed")
     if bad > SHOWN_AT_MOST:
         say(f"{bad - SHOWN_AT_MOST} more lines are no addresses")
-    return EX_DATAERR if bad else int(suppressed)
+    return DataError.exit_status if bad else int(suppressed)
 
 
 def _asked(addresses: list[str]) -> Iterator[tuple[str, bool]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from dsnwatch.cli.output import from_csv_cell, rfc3339
-from dsnwatch.errors import SourceError
+from dsnwatch.errors import DataError
 from dsnwatch.model import Suppression
 from dsnwatch.rfc.address import key
 
@@ -24,6 +24,12 @@ HEADING = (
     "note",
 )
 """The columns, and the keys of the JSON objects; absent is an empty cell, or null."""
+
+ORIGINS = ("bounce", "complaint", "unsubscribe", "manual", "import")
+"""Where a suppression can come from."""
+
+MOST_RULE = 200
+"""Characters kept of the name of a rule."""
 
 _ADDRESS_COLUMNS = ("address", "email")
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -62,11 +68,12 @@ def read_rows(
         raw: Cells have no apostrophes to be taken off.
 
     Returns:
-        Suppressions with origin `import`; what the rows say of reason, stream, since, until,
-        event and note is kept, and `manual` is the reason where they say none.
+        Suppressions; what the rows say of reason, stream, since, until, event and note is kept,
+        and `manual` is the reason where they say none. A row with an origin of ours, which only
+        an export of ours has, keeps origin and rule; the origin of others is `import`.
 
     Raises:
-        SourceError: A row cannot be meant; names its line.
+        DataError: A row cannot be meant; names its line.
     """
     rest = iter(lines)
     first = next((line for line in rest if line.strip("\ufeff \t\r\n")), "").lstrip("\ufeff")
@@ -86,9 +93,9 @@ def _json(lines: Iterable[str], name: str) -> Iterator[tuple[str, Mapping[str, s
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise SourceError(f"{place}: is not JSON; write one object a line") from error
+            raise DataError(f"{place}: is not JSON; write one object a line") from error
         if not isinstance(row, dict):
-            raise SourceError(f"{place}: is no JSON object; write one object a line")
+            raise DataError(f"{place}: is no JSON object; write one object a line")
         yield place, {key: str(value) for key, value in row.items() if value is not None}
 
 
@@ -100,17 +107,17 @@ def _csv(lines: Iterable[str], name: str, *, raw: bool) -> Iterator[tuple[str, M
     try:
         names = [title.strip().lower() for title in next(reader)]
         if not set(_ADDRESS_COLUMNS) & set(names):
-            raise SourceError(f"{name}, line 1: no column 'address'; name the columns in line 1")
+            raise DataError(f"{name}, line 1: no column 'address'; name the columns in line 1")
         for cells in reader:
             if not any(cells):
                 continue
             texts = cells if raw else map(from_csv_cell, cells)
             place = f"{name}, line {reader.line_num}"
             if len(cells) > len(names):
-                raise SourceError(f"{place}: has more cells than line 1 has names; mend the row")
+                raise DataError(f"{place}: has more cells than line 1 has names; mend the row")
             yield place, dict(zip(names, texts, strict=False))
     except csv.Error as error:
-        raise SourceError(f"{name}, line {reader.line_num}: is not CSV ({error})") from error
+        raise DataError(f"{name}, line {reader.line_num}: is not CSV ({error})") from error
 
 
 def _suppression(row: Mapping[str, str], place: str, now: datetime) -> Suppression:
@@ -118,16 +125,17 @@ def _suppression(row: Mapping[str, str], place: str, now: datetime) -> Suppressi
     said = next((given[key] for key in _ADDRESS_COLUMNS if given.get(key)), "")
     address = key(said)
     if not all(address.rpartition("@")[::2]):
-        raise SourceError(f"{place}: '{said[:80]}' is no address; write it as name@domain")
+        raise DataError(f"{place}: '{said[:80]}' is no address; write it as name@domain")
     reason = given.get("reason") or "manual"
     if not _REASON.fullmatch(reason):
-        raise SourceError(f"{place}: '{reason[:80]}' is no reason; write it as user_unknown is")
+        raise DataError(f"{place}: '{reason[:80]}' is no reason; write it as user_unknown is")
     event_id = given.get("event_id", "")
+    exported = given.get("origin") in ORIGINS and bool(given.get("rule"))
     return Suppression(
         address=address,
         reason=reason,
-        origin="import",
-        rule="suppressions import",
+        origin=given["origin"] if exported else "import",
+        rule=given["rule"][:MOST_RULE] if exported else "suppressions import",
         since=_moment(given.get("since"), place) or now,
         until=_moment(given.get("until"), place),
         event_id=event_id if _ULID.fullmatch(event_id) else None,
@@ -143,6 +151,6 @@ def _moment(text: str | None, place: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise SourceError(
+        raise DataError(
             f"{place}: '{text[:80]}' is no moment; write it as 2026-03-01T12:00:00Z"
         ) from error

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from dsnwatch.errors import SourceError
+from dsnwatch.errors import DataError, SourceError
 
 
 @contextmanager
@@ -15,7 +15,8 @@ def text_lines(path: Path) -> Iterator[Iterator[str]]:
     """Open a UTF-8 file, or standard input for `-`, and give its lines as they are asked for.
 
     Raises:
-        SourceError: It cannot be opened, or is not UTF-8.
+        SourceError: It cannot be opened.
+        DataError: It is not UTF-8.
     """
     try:
         if str(path) == "-":
@@ -25,7 +26,7 @@ def text_lines(path: Path) -> Iterator[Iterator[str]]:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 yield file
     except UnicodeDecodeError as error:
-        raise SourceError(f"{path}: is not UTF-8; convert it, for instance with iconv") from error
+        raise DataError(f"{path}: is not UTF-8; convert it, for instance with iconv") from error
     except OSError as error:
         if error.filename != str(path):
             raise
