@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-from dsnwatch.cli.options import ConfigOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import line
+from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
+from dsnwatch.cli.output import json_line, line
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.suppression_changes import who
+from dsnwatch.store.schema import HEAD
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Look after the store."
@@ -31,6 +32,7 @@ def _db() -> None:
 def upgrade(
     ctx: typer.Context,
     *,
+    as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -38,7 +40,10 @@ def upgrade(
     """Open the store, which migrates it, and say so."""
     place = Place(ctx, config=config, store=store, verbose=verbose)
     with place.store() as opened:
-        line(f"{opened.where}: up to date")
+        if as_json:
+            json_line({"store": opened.where, "schema": HEAD})
+        else:
+            line(f"{opened.where}: up to date")
 
 
 @app.command(
@@ -54,6 +59,7 @@ def upgrade(
 def sweep(
     ctx: typer.Context,
     *,
+    as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -69,6 +75,9 @@ def sweep(
             if raw or events:
                 detail = {"raw_messages": raw, "events": events}
                 writer.audit(now, who(), "store.sweep", opened.where, "keep", detail)
+        if as_json:
+            json_line({"store": opened.where, "raw_messages": raw, "events": events})
+            return
         line(f"{opened.where}: let go of the bytes of {raw} messages and of {events} events")
 
 

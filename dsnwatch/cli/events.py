@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsnwatch import details
+from dsnwatch.cli.nearest import see_reason
 from dsnwatch.cli.options import (
     ConfigOption,
     JsonOption,
@@ -88,6 +89,7 @@ def list_events(
 ) -> None:
     """Print events as a table or as JSON lines."""
     place = Place(ctx, config=config, store=store, verbose=verbose)
+    see_reason(reason)
     wanted = EventFilter(
         address=None if address is None else key(address),
         domain=None if domain is None else key(f"@{domain}").removeprefix("@"),

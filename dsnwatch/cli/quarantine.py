@@ -122,6 +122,7 @@ def retry(
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID]", help="Which. [default: all]")
     ] = None,
+    as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -136,12 +137,15 @@ def retry(
         ingest = Ingest(opened, reader, policy, subscriptions=place.subscriptions())
         for items in _batches(opened, ids or [each.id for each in opened.quarantined()]):
             for receipt in ingest.retry(items):
-                if receipt.state is ReceiptState.QUARANTINED:
-                    left += 1
-                else:
-                    read += 1
+                again = receipt.state is not ReceiptState.QUARANTINED
+                read, left = read + again, left + (not again)
+                if as_json:
+                    said = {"id": receipt.id, "read": again, "kind": receipt.kind}
+                    json_line(said | {"events": receipt.events})
+                elif again:
                     line(f"{receipt.id}: {receipt.kind}, {receipt.events} events")
-    line(f"{read} read, {left} still cannot be read")
+    if not as_json:
+        line(f"{read} read, {left} still cannot be read")
     return int(left > 0)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dsnwatch.cli.nearest import nearest, see_reason
 from dsnwatch.cli.options import (
     ConfigOption,
     JsonOption,
@@ -26,7 +27,7 @@ from dsnwatch.cli.output import (
 )
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.suppression_changes import put, release, take_in
-from dsnwatch.cli.suppression_rows import HEADING, as_cells, as_dict, read_rows
+from dsnwatch.cli.suppression_rows import HEADING, ORIGINS, as_cells, as_dict, read_rows
 from dsnwatch.cli.text_files import text_lines, write_texts
 from dsnwatch.errors import UsageError
 from dsnwatch.model import Suppression
@@ -107,7 +108,12 @@ def list_suppressions(
         stream=stream,
         active_at=None if lapsed else datetime.now(UTC),
     )
+    if origin is not None and origin not in ORIGINS:
+        raise UsageError(f"--origin {origin}: there is none; {nearest(origin, ORIGINS)}")
     with place.store() as opened:
+        # An import can have brought reasons of its own.
+        if reason is not None and not any(opened.suppressions(SuppressionFilter(reason=reason), 1)):
+            see_reason(reason, "complaint", "unsubscribe", "manual")
         found = opened.suppressions(wanted, limit)
         if as_json:
             for each in found:
@@ -137,6 +143,7 @@ def add(
         typer.Option("--for", metavar="TIME", help='How long: "90d", "12h". [default: for ever]'),
     ] = None,
     stream: StreamOption = "",
+    as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -161,7 +168,10 @@ def add(
     with place.store() as opened:
         written = set(put(opened, new, because, place.subscriptions()))
     for each in new:
-        line(f"{each.address}: {'suppressed' if each in written else 'was suppressed already'}")
+        if as_json:
+            json_line({"address": each.address, "stream": stream, "added": each in written})
+        else:
+            line(f"{each.address}: {'suppressed' if each in written else 'was suppressed already'}")
 
 
 @app.command(
@@ -179,6 +189,7 @@ def remove(
         str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
     ],
     stream: StreamOption = "",
+    as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -190,7 +201,10 @@ def remove(
     wanted = [_address(address) for address in addresses]
     with place.store() as opened:
         gone = release(opened, wanted, stream, because, place.subscriptions())
-        for address in wanted:
+    for address in wanted:
+        if as_json:
+            json_line({"address": address, "stream": stream, "removed": address in gone})
+        else:
             line(f"{address}: {'may be mailed again' if address in gone else 'was not suppressed'}")
     return int(len(gone) < len(set(wanted)))
 
@@ -236,7 +250,7 @@ def export(
     short_help="Take suppressions in from a file.",
     help="Take suppressions in from a file that `export` wrote, or any CSV with a column "
     '"address". All of it or, where a row is wrong, nothing. One that holds as long already stays '
-    "as it is.",
+    "as it is. Exit status 65: a row is wrong.",
     epilog="""\b
     What another program knows:
       dsnwatch suppressions import old.csv --because "from the old list"
@@ -255,6 +269,7 @@ def import_suppressions(
     ] = "",
     raw_cells: RawCellsOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
+    as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
@@ -266,6 +281,9 @@ def import_suppressions(
         read, written = take_in(
             opened, rows, str(file), because, wanted=place.subscriptions(), dry_run=dry_run
         )
+    if as_json:
+        json_line({"file": str(file), "rows": read, "written": written, "dry_run": dry_run})
+        return
     end = "would be added or last longer; nothing is written" if dry_run else "added or made longer"
     line(f"{file}: {read} rows, {written} {end}")
 

@@ -110,6 +110,11 @@ def load(folder: Path | None = None) -> Rules:
     )
 
 
+def reason_ids() -> tuple[str, ...]:
+    """Name every reason of the taxonomy, without loading the other tables."""
+    return tuple(row["id"] for row in _read(HERE / "categories.toml")["reason"])
+
+
 def _check_disabled(users: list[tuple[str, dict[str, Any]]]) -> None:
     """See that each `[[disable]]` names a row of ours."""
     ours = {row["id"] for kind in FILES for _, row in _ours(kind)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.store import open_store
+from dsnwatch.store import open_store, schema
 from tests.cli.builders import a_bounce
 from tests.cli.conftest import Run
 
@@ -22,6 +22,13 @@ def rows_in(store: Path, table: str) -> int:
 def test_upgrade_makes_the_store(run: Run) -> None:
     assert run("db", "upgrade", "--store", "new.db").status == 0
     assert rows_in(Path("new.db"), "event") == 0
+
+
+def test_upgrade_and_sweep_have_answers_for_machines(run: Run) -> None:
+    (made,) = run("db", "upgrade", "--store", "s.db", "--json").rows
+    assert (Path(made["store"]).name, made["schema"]) == ("s.db", schema.HEAD)
+    (swept,) = run("db", "sweep", "--store", "s.db", "--json").rows
+    assert (swept["raw_messages"], swept["events"]) == (0, 0)
 
 
 def test_sweep_leaves_what_is_young(run: Run) -> None:

@@ -16,7 +16,8 @@ LEAVES = [
     ("suppressions", "add"), ("suppressions", "remove"), ("suppressions", "export"),
     ("suppressions", "import"), ("events", "list"), ("events", "show"), ("quarantine", "list"),
     ("quarantine", "show"), ("quarantine", "retry"), ("config", "check"), ("config", "show"),
-    ("db", "upgrade"),
+    ("db", "upgrade"), ("db", "sweep"), ("rules", "check"), ("rules", "try"), ("rules", "replay"),
+    ("rules", "harvest"),
 ]  # fmt: skip
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from dsnwatch import reading
+from dsnwatch.cli.output import cells_of
 from tests.cli.builders import UNREADABLE, a_bounce, an_mbox, many_bounces
 from tests.cli.conftest import Run
+from tests.reading.builders import FIXTURES
 
 HOSTILE = (
     a_bounce("anne@example.com")
@@ -111,6 +113,24 @@ def test_events_are_narrowed_by_options(run: Run, tmp_path: Path) -> None:
         assert len(run("events", "list", "--json", *options).rows) == number, options
 
 
+@pytest.mark.parametrize("name", ["dsn/postfix", "dsn/exim", "ndr/qmail", "languages", "hostile"])
+def test_explanation_fits_eighty_columns(run: Run, name: str) -> None:
+    for path in sorted((FIXTURES / name).glob("*.eml"))[:4]:
+        lines = run("explain", path).out.splitlines()
+        assert lines
+        assert max(map(cells_of, lines)) <= 80
+
+
+def test_explanation_tells_what_is_said_besides(run: Run) -> None:
+    path = FIXTURES / "dsn/postfix/several-recipients-mixed.eml"
+    out = run("explain", path).out
+    words = " ".join(out.split())
+    assert "blocklist spamhaus-zen blocked_ip 198.51.100.61" in words
+    assert "removal https://check.spamhaus.org/ list Spamhaus ZEN" in words
+    (said,) = run("explain", path, "--json").rows
+    assert [one["blocked_ip"] for one in said["details"]] == [None, None, "198.51.100.61", None]
+
+
 def test_unknown_ids_are_wrong_usage(run: Run) -> None:
     assert run("events", "show", "nothing").status == 2
     assert run("quarantine", "show", "nothing").status == 2
@@ -130,6 +150,12 @@ def test_retry_says_no_while_a_message_cannot_be_read(run: Run) -> None:
     run("import", "-", stdin=UNREADABLE)
     ran = run("quarantine", "retry")
     assert (ran.status, ran.out) == (1, "0 read, 1 still cannot be read\n")
+
+
+def test_retry_has_an_answer_for_machines(run: Run) -> None:
+    run("import", "-", stdin=UNREADABLE)
+    (row,) = run("quarantine", "retry", "--json").rows
+    assert (row["read"], row["kind"], row["events"]) == (False, "other", 0)
 
 
 def test_retry_with_nothing_there_is_fine(run: Run) -> None:

@@ -148,6 +148,48 @@ def test_any_csv_with_addresses_can_be_imported(run: Run) -> None:
     )
 
 
+def test_changes_have_answers_for_machines(run: Run) -> None:
+    added = {"address": "anne@example.com", "stream": "", "added": True}
+    assert run("suppressions", "add", "anne@example.com", "--json").rows == [added]
+    assert run("suppressions", "add", "anne@example.com", "--json").rows == [
+        added | {"added": False}
+    ]
+    ran = run(
+        "suppressions", "remove", "anne@example.com", "bob@example.com",
+        "--because", "x", "--json",
+    )  # fmt: skip
+    assert ran.status == 1
+    assert [(row["address"], row["removed"]) for row in ran.rows] == [
+        ("anne@example.com", True),
+        ("bob@example.com", False),
+    ]
+    ran = run("suppressions", "import", "-", "--json", stdin=b"address\nanne@example.com\n")
+    assert ran.rows == [{"file": "-", "rows": 1, "written": 1, "dry_run": False}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("suppressions", "list", "--reason", "user_unknow"), "user_unknown"),
+        (("suppressions", "list", "--origin", "bouncy"), "bounce"),
+        (("events", "list", "--reason", "mailboxfull"), "mailbox_full"),
+    ],
+)
+def test_unknown_reason_is_refused_with_the_nearest(
+    run: Run, arguments: tuple[str, ...], near: str
+) -> None:
+    ran = run(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert f"there is none; did you mean '{near}'?" in ran.err
+
+
+def test_reason_that_an_import_brought_is_known(run: Run) -> None:
+    run("suppressions", "import", "-", stdin=b"address,reason\nanne@example.com,spam_trap\n")
+    (row,) = run("suppressions", "list", "--reason", "spam_trap", "--json").rows
+    assert row["address"] == "anne@example.com"
+    assert run("suppressions", "list", "--reason", "complaint").status == 0
+
+
 def test_origin_in_the_words_of_another_program_is_import(run: Run) -> None:
     ran = run(
         "suppressions",
