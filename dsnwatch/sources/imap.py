@@ -102,6 +102,7 @@ class ImapSource:
         self._open: Folder | None = None
         self._given: dict[str, tuple[Folder, int, int]] = {}
         self.connects = 0
+        self._stale = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._wake)
 
@@ -112,8 +113,9 @@ class ImapSource:
 
     def connect(self) -> Session:
         """Connect and log in, unless that is so already."""
-        if self._session is not None and self._expires_soon(self._session):
+        if self._session is not None and (self._stale or self._expires_soon(self._session)):
             self.close()
+        self._stale = False
         if self._session is None:
             self._session = self._new_session()
             self.connects += 1
@@ -174,6 +176,8 @@ class ImapSource:
                         raise
                     refused.append(error)
             if refused:
+                # Dovecot refuses for good what was replaced under an open connection.
+                self._stale = True
                 raise refused[0]
             if missing := self.missing():
                 raise self._no_folder(missing[0])
@@ -395,12 +399,31 @@ class ImapSource:
             uids = [uid for uid, to in pending if to is target]
             for start in range(0, len(uids), SET):
                 some = uids[start : start + SET]
-                self._go(folder.ways[target], some, target)
+                try:
+                    self._go(folder.ways[target], some, target)
+                except MailboxError as error:
+                    self._go_on_without_the_gone(folder, some, target, error)
                 for uid in some:
                     del folder.pending[uid]
         folder.advance()
         if folder.by_cursor:
             self._positions.put(self._cursor(folder), folder.position)
+
+    def _go_on_without_the_gone(
+        self, folder: Folder, uids: Sequence[int], target: Target, error: MailboxError
+    ) -> None:
+        """Let go of those that are still there, if that was why the server refused.
+
+        Dovecot refuses a whole set where another program has taken one of it: NO [EXPUNGEISSUED].
+        """
+        if error.trouble is not Trouble.REFUSED:
+            raise error
+        span = f"{min(uids)}:{max(uids)}"
+        still = set(uids) & set(self._server().search(["UID", span]))
+        if len(still) == len(uids):
+            raise error
+        if still:
+            self._go(folder.ways[target], sorted(still), target)
 
     def _go(self, way: Way, uids: Sequence[int], target: Target) -> None:
         session = self._server()

@@ -246,21 +246,25 @@ class Session:
             self._client.enable("CONDSTORE")
         self._counting = True
 
-    def search(self, criteria: Sequence[str], exists: int) -> "array[int]":
+    def search(self, criteria: Sequence[str], exists: int | None = None) -> "array[int]":
         """Find messages of the open folder.
 
         Args:
             criteria: As SEARCH has them; none for all.
-            exists: How many messages there are, so that no answer becomes too long.
+            exists: How many messages the folder has, so that no answer becomes too long; None
+                where the criteria see to that.
 
         Returns:
             UIDs, ascending.
         """
+        spans: list[list[str]] = [[]]
+        if exists is not None:
+            starts = range(1, exists + 1, SEARCH_AT_ONCE)
+            spans = [[f"{start}:{min(start + SEARCH_AT_ONCE - 1, exists)}"] for start in starts]
         found: array[int] = array("I")
-        for start in range(1, exists + 1, SEARCH_AT_ONCE):
-            span = f"{start}:{min(start + SEARCH_AT_ONCE - 1, exists)}"
+        for span in spans:
             with self._told("SEARCH"):
-                found.extend(self._client.search([span, *criteria]))
+                found.extend(self._client.search([*span, *criteria]))
         return array("I", sorted(found))
 
     def fetch(self, uids: Sequence[int], offset: int, octets: int) -> dict[int, Fetched]:

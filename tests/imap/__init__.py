@@ -1,0 +1,1 @@
+"""Mailboxes: the source, the watcher, the login, and the daemon that watches."""

@@ -1,0 +1,32 @@
+"""What a test needs on this machine: where it is not there, skip it, or fail if that is asked for."""
+
+import os
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+SERVER_PATHS = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/sbin"
+
+
+def need(*programs: str, root: bool = False) -> list[Path]:
+    """Find programs, or skip the test with a plain reason.
+
+    With DSNWATCH_REQUIRE_SERVERS=1 what would be skipped fails instead.
+
+    Args:
+        programs: Their names.
+        root: Whether the test must run as root.
+    """
+    found = {name: which(name, path=SERVER_PATHS) for name in programs}
+    lacking = [name for name, path in found.items() if path is None]
+    why = ""
+    if lacking:
+        why = f"not installed: {', '.join(lacking)}"
+    elif root and os.geteuid() != 0:
+        why = "needs root"
+    if why and os.environ.get("DSNWATCH_REQUIRE_SERVERS") == "1":
+        pytest.fail(f"{why}, and DSNWATCH_REQUIRE_SERVERS=1 wants it")
+    if why:
+        pytest.skip(why)
+    return [Path(path) for path in found.values() if path is not None]
