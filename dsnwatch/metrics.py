@@ -19,6 +19,7 @@ class MailboxFigures:
         stored: New ones among them.
         duplicates: Known ones among them.
         unread: Those in which nothing was found, or that are in quarantine.
+        left_behind: Those the server does not give us.
         connects: How often a connection was made.
         failures: How often something went wrong with the server or the store.
         last_error: The last thing that did, since when all is well if `failing` is False.
@@ -33,6 +34,7 @@ class MailboxFigures:
     stored: int = 0
     duplicates: int = 0
     unread: int = 0
+    left_behind: int = 0
     connects: int = 0
     failures: int = 0
     failing: bool = False
@@ -57,6 +59,25 @@ _COUNTERS = {
     "connects": "Connections made to the mailbox's server.",
     "failures": "Times something went wrong with the mailbox.",
 }
+
+
+_GAUGES: tuple[tuple[str, str, Callable[[MailboxFigures, datetime], float]], ...] = (
+    (
+        "lag_seconds",
+        "For how long a message may have been waiting in the mailbox.",
+        lambda figures, now: figures.lag(now).total_seconds(),
+    ),
+    (
+        "connected",
+        "Whether there is a connection to the mailbox's server.",
+        lambda figures, _: figures.connected,
+    ),
+    (
+        "left_behind",
+        "Messages that the mailbox's server does not give.",
+        lambda figures, _: figures.left_behind,
+    ),
+)
 
 
 class MailboxCollector:
@@ -91,18 +112,8 @@ class MailboxCollector:
             for each in present:
                 counter.add_metric([each.name], getattr(each, key))
             yield counter
-        lag = GaugeMetricFamily(
-            "dsnwatch_mailbox_lag_seconds",
-            "For how long a message may have been waiting in the mailbox.",
-            labels=["mailbox"],
-        )
-        connected = GaugeMetricFamily(
-            "dsnwatch_mailbox_connected",
-            "Whether there is a connection to the mailbox's server.",
-            labels=["mailbox"],
-        )
-        for each in present:
-            lag.add_metric([each.name], each.lag(now).total_seconds())
-            connected.add_metric([each.name], float(each.connected))
-        yield lag
-        yield connected
+        for key, help_, value in _GAUGES:
+            gauge = GaugeMetricFamily(f"dsnwatch_mailbox_{key}", help_, labels=["mailbox"])
+            for each in present:
+                gauge.add_metric([each.name], value(each, now))
+            yield gauge

@@ -70,6 +70,10 @@ class Watched(Source, Protocol):
     def connects(self) -> int:
         """How often a connection was made."""
 
+    @property
+    def left_behind(self) -> int:
+        """How many messages the server does not give."""
+
     def wait(self, until: float) -> None:
         """Return when there may be new mail, at a time, or after `wake`.
 
@@ -160,8 +164,13 @@ class Watcher:
     @property
     def figures(self) -> MailboxFigures:
         """How the mailbox fares; from any thread."""
-        connected, connects = self._source.connected, self._source.connects
-        return replace(self._figures, connected=connected, connects=connects)
+        source = self._source
+        return replace(
+            self._figures,
+            connected=source.connected,
+            connects=source.connects,
+            left_behind=source.left_behind,
+        )
 
     def run(self) -> None:
         """Watch until `stop`."""

@@ -111,6 +111,11 @@ class ImapSource:
         """Whether there is a connection, as far as is known."""
         return self._session is not None
 
+    @property
+    def left_behind(self) -> int:
+        """How many messages the server does not give us; they are asked for again and again."""
+        return sum(len(folder.missed) for folder in list(self._folders.values()))
+
     def connect(self) -> Session:
         """Connect and log in, unless that is so already."""
         if self._session is not None and (self._stale or self._expires_soon(self._session)):
@@ -487,5 +492,5 @@ def _goes_on(got: Fetched, asked: int) -> bool:
 
 
 def log_not_given(name: str, messages: int, error: MailboxError) -> None:
-    """Say that a server did not give some messages; they are asked for again in an hour."""
+    """Say that a server did not give some messages; they are asked for again later."""
     log.warning("mailbox '%s': %d messages stay behind for now: %s", name, messages, error)

@@ -12,7 +12,7 @@ from dsnwatch.sources.imap_session import Selected, Session
 DONE_KEYWORD: Final = "$DsnwatchDone"
 UNREAD_KEYWORD: Final = "$DsnwatchUnread"
 
-TRY_AGAIN_SECONDS: Final = 3600.0
+TRY_AGAIN_SECONDS: Final = 600.0
 """A message the server would not give is asked for again after this."""
 
 USUAL_NAMES: Final = {"\\junk": ("Junk", "Spam", "Junk Email", "Junk E-mail", "Bulk Mail")}

@@ -217,6 +217,7 @@ def told(name: str, doing: str, error: BaseException) -> DsnwatchError:
         error: What was raised; one of `CAUGHT`, or one of ours, which is given back.
     """
     here = f"mailbox '{name}': {doing}"
+    error = _first_cause(error)
     for kind, trouble, text in _BROKEN:
         if isinstance(error, kind):
             return MailboxError(f"{here}: {text.format(why=_why(error))}", trouble)
@@ -235,6 +236,14 @@ def told(name: str, doing: str, error: BaseException) -> DsnwatchError:
                 f"{_LATER}",
                 Trouble.PROTOCOL,
             )
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Find the broken connection that IMAPClient takes for a refused login."""
+    inner: BaseException | None = error
+    while isinstance(inner, imaplib.IMAP4.error) and not isinstance(inner, imaplib.IMAP4.abort):
+        inner = inner.__cause__ or inner.__context__
+    return inner if isinstance(inner, (imaplib.IMAP4.abort, OSError)) else error
 
 
 def _why(error: OSError) -> str:

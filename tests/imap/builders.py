@@ -1,13 +1,24 @@
 """Mailboxes to watch, with what is usual already said."""
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Self
 
 from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.inbox import Inbox
+from dsnwatch.ingest import Ingest
 from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
+from dsnwatch.policy import Policy
+from dsnwatch.reading import Reader
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import Login, Password
+from dsnwatch.store import Store, open_store
+from dsnwatch.watch import Pulse, Watcher
 from tests.servers.dovecot import PASSWORD, Account
 
 
@@ -75,3 +86,90 @@ def swept(source: ImapSource, kind: Kind = Kind.BOUNCE) -> list[bytes]:
 def numbered(count: int, *, first: int = 1) -> list[bytes]:
     """Messages that differ."""
     return [b"Subject: %d\n\nText %d\n" % (each, each) for each in range(first, first + count)]
+
+
+_reader = cache(partial(Reader.load, None))
+
+
+@cache
+def _empty_store() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "dsnwatch.db"
+        open_store(str(path)).close()
+        return path.read_bytes()
+
+
+def a_store(folder: Path) -> Store:
+    """Open a store there; a new one without running the migrations again."""
+    path = folder / "dsnwatch.db"
+    if not path.exists():
+        path.write_bytes(_empty_store())
+    return open_store(str(path))
+
+
+class Watch:
+    """A watcher at work in a thread, with a real store and inbox behind it.
+
+    Attributes:
+        store: To be looked at from outside.
+        watcher: Runs while the block does.
+    """
+
+    def __init__(
+        self,
+        source: ImapSource,
+        folder: Path,
+        poll_every: timedelta = timedelta(minutes=15),
+        pulse: Pulse | None = None,
+    ) -> None:
+        self.store = a_store(folder)
+        self._ingest = Ingest(self.store, _reader(), Policy.preset("default"))
+        self._inbox = Inbox(self._ingest)
+        self.watcher = Watcher(
+            "bounces",
+            source,
+            self._inbox.submit,
+            poll_every=poll_every,
+            pulse=pulse or Pulse(),
+        )
+        self._threads = [
+            threading.Thread(target=self._inbox.run, daemon=True),
+            threading.Thread(target=self.watcher.run, daemon=True),
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        writer, watching = self._threads
+        for patience in (1, 10):
+            self.watcher.stop()
+            watching.join(patience)
+        self._inbox.stop()
+        writer.join(10)
+        self.store.close()
+        assert not watching.is_alive()
+        assert not writer.is_alive()
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait for something to become so; an hour of a loaded machine is no fault of ours."""
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline, self.watcher.figures
+            time.sleep(0.01)
+
+    def stored(self) -> list[str]:
+        """Give the fingerprints of what is on disk, in quarantine too."""
+        rows = [*self.store.messages(), *self.store.quarantined()]
+        return sorted(row.fingerprint for row in rows)
+
+    def has_stored(self, messages: Sequence[bytes]) -> bool:
+        """Whether exactly these are stored, each once."""
+        return self.stored() == sorted(fingerprint(data) for data in messages)
+
+
+def fingerprint(data: bytes) -> str:
+    """The fingerprint of a message."""
+    return RawMessage(data, "", "").fingerprint

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dsnwatch.sources import Source
-from dsnwatch.sources.imap import ImapSource
 from tests.contract_source import ODD, SourceContract
 from tests.imap.builders import a_source
 from tests.servers.dovecot import Dovecot
+
+if TYPE_CHECKING:
+    from dsnwatch.sources.imap import ImapSource
 
 pytestmark = pytest.mark.server
 

@@ -104,12 +104,12 @@ class Dovecot:
         junk: str = "Spam",
         oauth: str = "",
     ) -> Iterator["Dovecot"]:
-        """Start one, and end it and remove its mail when the block ends.
+        r"""Start one, and end it and remove its mail when the block ends.
 
         Args:
             prefix: Of the personal namespace.
             separator: Between levels.
-            junk: What the folder marked \\Junk is called; "" for none.
+            junk: What the folder marked \Junk is called; "" for none.
             oauth: Where tokens are looked at: the URL of a token information service.
         """
         program, _ = need("dovecot", "doveadm", root=True)
@@ -152,12 +152,12 @@ class Dovecot:
             server.run()
             yield server
         finally:
-            server.stop()
+            server.kill()
             rmtree(folder, ignore_errors=True)
 
     def run(self) -> None:
         """Start it, again after `stop`."""
-        command = [self.program, "-c", self.folder / "dovecot.conf"]
+        command: list[str | Path] = [self.program, "-c", self.folder / "dovecot.conf"]
         with (self.folder / "start.log").open("w+") as said:  # a pipe would stay open in the daemon
             done = subprocess.run(command, stdout=said, stderr=said, check=False)  # noqa: S603  ours
             said.seek(0)
@@ -183,7 +183,10 @@ class Dovecot:
 
     def kill(self) -> None:
         """End it and all its processes at once, connections and all."""
-        master = int((self.folder / "run" / "master.pid").read_text())
+        pid_file = self.folder / "run" / "master.pid"
+        if not pid_file.exists():
+            return
+        master = int(pid_file.read_text())
         children = _children(master)
         for pid in (master, *children):
             with suppress(ProcessLookupError):
@@ -192,7 +195,7 @@ class Dovecot:
             if not any(_lives(pid) for pid in (master, *children)):
                 break
             time.sleep(0.01)
-        (self.folder / "run" / "master.pid").unlink(missing_ok=True)
+        pid_file.unlink(missing_ok=True)
 
     def a_user(self) -> "Account":
         """Give a user whose mailbox nobody has used."""
@@ -250,6 +253,11 @@ class Account:
             client.select_folder(folder, readonly=True)
             found = client.fetch(client.search(), ["BODY.PEEK[]"])
             return [found[uid][b"BODY[]"].replace(b"\r\n", b"\n") for uid in sorted(found)]
+
+    def count(self, folder: str = "INBOX") -> int:
+        """Count the messages of a folder, without asking the server."""
+        place = self.maildir if folder == "INBOX" else self.maildir / f".{folder}"
+        return sum(1 for name in ("new", "cur") for _ in place.glob(f"{name}/*"))
 
     def flags(self, folder: str = "INBOX") -> list[Sequence[bytes]]:
         """Give the flags of each message of a folder."""

@@ -1,4 +1,4 @@
-"""What a test needs on this machine: where it is not there, skip it, or fail if that is asked for."""
+"""What a test needs on this machine; where it is not there, the test is skipped."""
 
 import os
 from pathlib import Path

@@ -3,10 +3,13 @@
 import selectors
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Cut(StrEnum):
@@ -27,6 +30,8 @@ class _Pair:
     """The tag of the command whose answer is held back."""
     held: bytearray = field(default_factory=bytearray)
     within: bool = False
+    tag: bytes = b""
+    """Of the last command; what has none (DONE, an answer to a challenge) belongs to that."""
     said: bytes = b""
     """The beginning of a client's line."""
 
@@ -57,11 +62,11 @@ class Proxy:
         self.cut_at: set[int] = set()
         self.how = Cut.BEFORE
         self.rewrite: Callable[[bytes], bytes] = lambda data: data
-        self.on_command: Callable[[bytes], None] = lambda line: None
+        self.on_command: Callable[[bytes], None] = lambda _: None
         self.deaf = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> "Proxy":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -100,6 +105,8 @@ class Proxy:
         except OSError:
             client.close()
             return
+        for each in (client, server):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         pair = _Pair(client, server)
         self._pairs.append(pair)
         self._selector.register(client, selectors.EVENT_READ, pair)
@@ -130,12 +137,14 @@ class Proxy:
             )
             self.lines.append(line)
             self.on_command(line)
+            if b" " in line:
+                pair.tag = line.split(b" ")[0]
             if number in self.cut_at:
                 if self.how is Cut.BEFORE:
                     self._close(pair)
                     return
                 pair.within = self.how is Cut.WITHIN
-                pair.waits_for = line.split(b" ")[0]
+                pair.waits_for = pair.tag
             with suppress(OSError):
                 pair.server.sendall(line + b"\r\n")
 
@@ -147,7 +156,8 @@ class Proxy:
                 self._close(pair)
                 return
             pair.held += data
-            if b"\r\n" + pair.waits_for + b" " in b"\r\n" + pair.held or b"+" in pair.held[:1]:
+            told = b"\r\n" + pair.held
+            if b"\r\n" + pair.waits_for + b" " in told or b"\r\n+" in told:
                 self._close(pair)
             return
         with suppress(OSError):
