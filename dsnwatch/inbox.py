@@ -1,6 +1,7 @@
 """The front of `Ingest` for the threads of the daemon: what waits becomes one transaction."""
 
 import logging
+import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -46,6 +47,12 @@ class Inbox:
         self._size = 0
         self._open = True
         self._changed = Condition()
+        self._busy_since: float | None = None
+
+    @property
+    def busy_since(self) -> float | None:
+        """When the group began that is being committed (`time.monotonic`); None at rest."""
+        return self._busy_since
 
     def submit(self, raw: RawMessage, timeout_seconds: float = 0.0) -> "Future[Receipt]":
         """Leave one message; `await asyncio.wrap_future(inbox.submit(raw))` is the whole wall.
@@ -78,18 +85,27 @@ class Inbox:
     def run(self) -> None:
         """Commit groups until `stop` was called and nothing waits any more."""
         while group := self._take():
-            wanted = [one for one in group if one.receipt.set_running_or_notify_cancel()]
-            try:
-                receipts = self._ingest.commit([one.raw for one in wanted])
-            except Exception as error:  # noqa: BLE001 - see below
-                # The outermost loop of a thread: whatever it was, nothing of the group is stored,
-                # and each one who waits must hear so. The next group may fare better.
-                log_not_stored(len(wanted), error)
-                for one in wanted:
-                    one.receipt.set_exception(error)
-            else:
-                for one, receipt in zip(wanted, receipts, strict=True):
-                    one.receipt.set_result(receipt)
+            self._busy_since = time.monotonic()
+            self._commit([one for one in group if one.receipt.set_running_or_notify_cancel()])
+            self._busy_since = None
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        """Commit a group, and let each one who waits know."""
+        try:
+            receipts = self._ingest.commit([one.raw for one in group])
+        except Exception as error:  # noqa: BLE001 - see below
+            # The outermost loop of a thread: whatever it was, nothing of the group is stored, and
+            # each one who waits must hear so. The next group may fare better.
+            if len(group) > 1 and not isinstance(error, DsnwatchError):
+                for one in group:  # a mistake of ours with one message must not keep the others
+                    self._commit([one])
+                return
+            log_not_stored(len(group), error)
+            for one in group:
+                one.receipt.set_exception(error)
+        else:
+            for one, receipt in zip(group, receipts, strict=True):
+                one.receipt.set_result(receipt)
 
     def stop(self) -> None:
         """Take nothing more; `run` returns when what waits is on disk."""

@@ -1,9 +1,10 @@
 """What is counted: the figures of each part, and how Prometheus gets them."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
@@ -49,6 +50,26 @@ class MailboxFigures:
         """For how long a message may have been waiting there."""
         since = self.current_at or self.started_at
         return max(now - since, timedelta()) if self.waits and since else timedelta()
+
+    def to_json(self) -> str:
+        """Write the figures down, for who asks in another process."""
+        values = {key: getattr(self, key) for key in self.__slots__}
+        return json.dumps(
+            {
+                key: value.isoformat() if isinstance(value, datetime) else value
+                for key, value in values.items()
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read them back; what a newer version has written besides is left out."""
+        values = json.loads(text)
+        known = {key: values[key] for key in cls.__slots__ if key in values}
+        for key in ("last_error_at", "started_at", "current_at", "last_message_at"):
+            if known.get(key):
+                known[key] = datetime.fromisoformat(known[key])
+        return cls(**known)
 
 
 _COUNTERS = {

@@ -14,24 +14,22 @@ import logging
 import os
 import signal
 import socket
-import threading
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
-from dsnwatch.errors import DsnwatchError
+from dsnwatch.errors import DsnwatchError, StoreError
 from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.metrics import MailboxFigures
+from dsnwatch.service_parts import Figuring, Planned, Running, Surroundings, in_time
 from dsnwatch.watch import Watcher, watcher_of
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from dsnwatch.config import Configuration
     from dsnwatch.policy import Policy
     from dsnwatch.reading import Reader
@@ -42,69 +40,10 @@ log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=8)
 """How long the whole end may take; systemd is told 10 s and then kills."""
 
-STUCK = timedelta(minutes=3)
-"""A thread that gave no sign for so long hangs: everything it waits for has a shorter limit."""
-
 TICK = timedelta(seconds=1)
 
-
-class LoopPart(Protocol):
-    """Serves sockets in the main loop; `start` raises a DsnwatchError where it cannot."""
-
-    async def start(self) -> None:
-        """Begin to serve, and return."""
-
-    async def stop(self, grace: timedelta) -> None:
-        """Take nothing new, let what is under way end within `grace`, and return."""
-
-
-@runtime_checkable
-class ThreadPart(Protocol):
-    """Blocks, in a thread of its own."""
-
-    def run(self) -> None:
-        """Work until `stop` is called. Raising is a mistake of ours and ends the daemon."""
-
-    def stop(self) -> None:
-        """Make `run` return soon; from any thread. Called again: let go of whatever hangs."""
-
-
-@runtime_checkable
-class Pulsing(Protocol):
-    """A part that lets the watchdog see whether it moves."""
-
-    @property
-    def busy_since(self) -> float | None:
-        """The last sign of life as `time.monotonic` has it; None while it rightly rests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a part may use.
-
-    Attributes:
-        submit: Leaves a message at the inbox; see `Inbox.submit`.
-    """
-
-    configuration: "Configuration"
-    store: "Store"
-    submit: Callable[[RawMessage, float], "Future[Receipt]"]
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A part that the configuration asks for.
-
-    Attributes:
-        name: Unique: `mailbox bounces`.
-        says: What the configuration says of it; where a reload finds another value, the part is
-            stopped and made anew.
-        make: Makes it, not started.
-    """
-
-    name: str
-    says: Hashable
-    make: Callable[[Surroundings], LoopPart | ThreadPart]
+SAY_FIGURES = timedelta(seconds=10)
+"""How often figures are written down for `dsnwatch status`, where they have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,63 +85,6 @@ PLANNERS: Sequence[Planner] = (mailboxes,)
 """What reads the parts to run from the configuration, in the order they are started."""
 
 
-class Running:
-    """A part at work, whichever kind it is."""
-
-    def __init__(self, planned: Planned, part: LoopPart | ThreadPart) -> None:
-        self.planned = planned
-        self.part = part
-        self.error: BaseException | None = None
-        self._over = asyncio.Event()
-
-    async def start(self) -> None:
-        """Start it; what blocks gets its thread here, and nowhere else."""
-        if isinstance(self.part, ThreadPart):
-            run = partial(self._run, self.part, asyncio.get_running_loop())
-            # A daemon thread: one that hangs in the resolver may not keep the process from ending.
-            threading.Thread(target=run, name=self.planned.name, daemon=True).start()
-        else:
-            await self.part.start()
-
-    def _run(self, part: ThreadPart, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            part.run()
-        except BaseException as error:  # noqa: BLE001  the end of a thread: `Service` looks at it
-            self.error = error
-        finally:
-            with suppress(RuntimeError):  # the loop has gone: we were left behind
-                loop.call_soon_threadsafe(self._over.set)
-
-    async def stop(self, grace: timedelta) -> None:
-        """Stop it, and wait for at most `grace`."""
-        if isinstance(self.part, ThreadPart):
-            for _ in ("gently", "for good"):
-                self.part.stop()
-                if await _in_time(self._over.wait(), grace / 2):
-                    return
-        elif await _in_time(self.part.stop(grace), grace):
-            return
-        log_left(self.planned.name)
-
-    @property
-    def ended(self) -> bool:
-        """Whether its thread is over, though nobody stopped it."""
-        return self._over.is_set()
-
-    def moves(self, now: float) -> bool:
-        """Whether it has given a sign of life lately, or rests."""
-        since = self.part.busy_since if isinstance(self.part, Pulsing) else None
-        return since is None or now - since < STUCK.total_seconds()
-
-
-async def _in_time(ending: Awaitable[object], most: timedelta) -> bool:
-    try:
-        await asyncio.wait_for(ending, most.total_seconds())
-    except TimeoutError:
-        return False
-    return True
-
-
 class Service:
     """Everything that runs, from start to end.
 
@@ -225,6 +107,10 @@ class Service:
         self._parts: dict[str, Running] = {}
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
+        self._stuck: list[str] = []
+        self._said = ""
+        self._written: dict[str, MailboxFigures] | None = None
+        self._saying: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Run until a signal says to stop.
@@ -249,14 +135,16 @@ class Service:
     async def _watch(self) -> None:
         """Look after the parts until it is time to stop."""
         while not self._stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), TICK.total_seconds())
+            await in_time(self._stop.wait(), TICK)
             if self._reload.is_set():
                 self._reload.clear()
                 await self._take_over()
             self._look_after()
+            if self._saying is None or self._saying.done():
+                self._saying = asyncio.create_task(self._say())
 
     def _look_after(self) -> None:
+        """Feed the watchdog while everything moves; a part that has died ends the daemon."""
         running = [self._writer, *self._parts.values()]
         for each in running:
             if each.ended:
@@ -266,10 +154,37 @@ class Service:
                 ) from each.error
         now = time.monotonic()
         stuck = [each.planned.name for each in running if not each.moves(now)]
-        if stuck:
+        if stuck != self._stuck:
+            self._stuck = stuck
             log_stuck(stuck)
-        else:
+        if not stuck:
             notify("WATCHDOG=1")
+
+    @property
+    def figures(self) -> dict[str, MailboxFigures]:
+        """How each part fares that tells; from any thread."""
+        parts = list(self._parts.items())
+        return {name: each.part.figures for name, each in parts if isinstance(each.part, Figuring)}
+
+    async def _say(self) -> None:
+        """Tell systemd and `dsnwatch status` how all is, where that has changed."""
+        figures = self.figures
+        if (state := status(list(figures.values()), datetime.now(UTC))) != self._said:
+            self._said = state
+            notify(f"STATUS={state}")
+        if figures != self._written:
+            await asyncio.to_thread(self._write, figures)
+            await in_time(self._stop.wait(), SAY_FIGURES)
+
+    def _write(self, figures: Mapping[str, MailboxFigures]) -> None:
+        try:
+            with self._store.write() as writer:
+                texts = {name: each.to_json() for name, each in figures.items()}
+                writer.say_figures(datetime.now(UTC), texts)
+        except StoreError as error:
+            log.debug("figures are not written down: %s", error)  # whoever stores mail complains
+        else:
+            self._written = dict(figures)
 
     async def _take_over(self) -> None:
         """Read everything anew; what cannot be read leaves all as it was."""
@@ -314,6 +229,9 @@ class Service:
 
         await asyncio.gather(*(each.stop(left()) for each in self._parts.values()))
         await self._writer.stop(left())
+        if self._saying is not None:
+            await in_time(self._saying, left())
+        self._write(self.figures)
 
 
 def serve(
@@ -329,6 +247,22 @@ def serve(
         await Service(load, store, planners).run()
 
     asyncio.run(run())
+
+
+def status(figures: Sequence[MailboxFigures], now: datetime) -> str:
+    """Say in a line how the mailboxes fare, for `systemctl status`."""
+    if not figures:
+        return "no mailboxes"
+    lag = max(each.lag(now) for each in figures)
+    last = max((each.last_message_at for each in figures if each.last_message_at), default=None)
+    told = [
+        f"{sum(each.connected for each in figures)} of {len(figures)} mailboxes connected",
+        f"lag {lag // timedelta(seconds=1)} s",
+        f"{sum(each.stored for each in figures)} stored",
+        f"last message {last:%Y-%m-%d %H:%M:%SZ}" if last else "no message yet",
+        *(each.last_error for each in figures if each.failing),
+    ]
+    return "; ".join(told)
 
 
 def notify(state: str) -> None:
@@ -360,9 +294,7 @@ def log_refused(error: DsnwatchError) -> None:
 
 def log_stuck(names: Sequence[str]) -> None:
     """Say what hangs; systemd is not told that all is well, and starts us anew."""
-    log.error("no progress in %s; waiting for the watchdog", ", ".join(names))
-
-
-def log_left(name: str) -> None:
-    """Say what did not end in time; nothing is lost by it."""
-    log.warning("%s did not end in time and is left; what it had not stored stays there", name)
+    if names:
+        log.error("no progress in %s; waiting for the watchdog", ", ".join(names))
+    else:
+        log.warning("everything moves again")

@@ -44,7 +44,7 @@ FLOORS = {
     },
     4: {"sources", "store", "hooks", "lookup"},
     5: {"ingest", "book", "inbox", "outbox", "watch", "replay"},
-    6: {"cli", "http", "service", "__main__"},
+    6: {"cli", "http", "service", "service_parts", "__main__"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 UNKNOWN = -1

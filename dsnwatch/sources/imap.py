@@ -1,13 +1,11 @@
 """A mailbox as a source of mail: swept folder by folder, and let go of in sets after COMMIT."""
 
-import logging
 import os
 import select
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,32 +13,13 @@ from typing import Final, Protocol
 
 from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
-from dsnwatch.sources.imap_folders import (
-    DONE_KEYWORD,
-    UNREAD_KEYWORD,
-    Folder,
-    Names,
-    Target,
-    Way,
-    way_for,
-)
+from dsnwatch.sources.imap_fetch import LARGEST_OCTETS, SET, fetch_whole
+from dsnwatch.sources.imap_folders import Folder, Names, Target, way_for
+from dsnwatch.sources.imap_letting_go import let_go
 from dsnwatch.sources.imap_login import Login
-from dsnwatch.sources.imap_session import Fetched, Session
+from dsnwatch.sources.imap_session import Session
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
 from dsnwatch.sources.octets import shown
-
-log = logging.getLogger(__name__)
-
-SET: Final = 500
-"""UIDs in one command; their list stays below the 8,000 octets that servers take (RFC 7162)."""
-
-HEAD_OCTETS: Final = 64 << 10
-"""So much of each message is fetched at first: 500 of them are never more than 32 MB."""
-
-PART_OCTETS: Final = 1 << 20
-PARTS_AT_ONCE: Final = 8
-LARGEST_OCTETS: Final = 10 << 20
-"""Of a larger message only so much is read: reports stand at the beginning."""
 
 IDLE_SECONDS: Final = 9 * 60.0
 """Servers, and routers between, forget who is silent for longer; some after ten minutes."""
@@ -50,9 +29,6 @@ FOLDERS_NAMED: Final = 20
 
 SPARE: Final = timedelta(minutes=2)
 """So long before its token expires a connection is made anew."""
-
-MOST_MISSED: Final = 20
-"""Messages of one set that a server may refuse before we take it for more than odd messages."""
 
 
 class Positions(Protocol):
@@ -128,17 +104,17 @@ class ImapSource:
         return self._session
 
     def _new_session(self) -> Session:
-        def new(*, renew: bool) -> Session:
-            return Session(
-                self._section, self._login, ca_file=self._ca_file, beat=self._beat, renew=renew
-            )
-
         try:
-            return new(renew=False)
+            return self._logged_in(renew=False)
         except MailboxError as error:
             if error.trouble is not Trouble.LOGIN or not self._login.renewable:
                 raise
-            return new(renew=True)  # the token may have been revoked; if not, this raises as well
+            return self._logged_in(renew=True)  # the token may have been revoked
+
+    def _logged_in(self, *, renew: bool) -> Session:
+        session = Session(self._section, ca_file=self._ca_file, beat=self._beat)
+        session.log_in(self._login, renew=renew)
+        return session
 
     def _expires_soon(self, session: Session) -> bool:
         return session.expires_at is not None and session.expires_at - SPARE < datetime.now(UTC)
@@ -187,6 +163,20 @@ class ImapSource:
             if missing := self.missing():
                 raise self._no_folder(missing[0])
 
+    def waiting(self) -> Iterator[tuple[Folder, int]]:
+        """Count what waits in each folder, and change nothing.
+
+        Returns:
+            Each folder that is there, opened, with the number of its messages that wait.
+        """
+        with self._over_when_broken():
+            self.connect()
+            for folder in self.folders():
+                self._select(folder)
+                assert folder.selected is not None
+                found = self._server().search(folder.criteria, folder.selected.exists)
+                yield folder, len(folder.waiting(found))
+
     def stored(self, receipts: Sequence[tuple[RawMessage, Receipt]]) -> None:
         """Let go of messages as `after` says, in sets.
 
@@ -201,7 +191,7 @@ class ImapSource:
         if self._session is not None:
             with self._over_when_broken():
                 for folder in touched.values():
-                    self._ensure_open(folder)
+                    self._at(folder)
                     self._let_go(folder)
 
     def wait(self, until: float) -> None:
@@ -291,9 +281,11 @@ class ImapSource:
             folder.go_on(self._positions.get(self._cursor(folder)))
         self._open = folder
 
-    def _ensure_open(self, folder: Folder) -> None:
+    def _at(self, folder: Folder) -> Session:
+        """Get the connection with a folder open."""
         if self._open is not folder:
             self._select(folder)
+        return self._server()
 
     def _cursor(self, folder: Folder) -> str:
         return f"imap/{self._section.name}/{folder.name}"
@@ -313,14 +305,14 @@ class ImapSource:
         elif not waiting:
             folder.quiet = folder.selected.changed
         for start in range(0, len(waiting), SET):
-            self._ensure_open(folder)
+            self._at(folder)
             if not folder.is_of(uidvalidity):
                 return  # it was opened again meanwhile, and is another folder: the next sweep's
             yield from self._give(folder, uidvalidity, waiting[start : start + SET])
 
     def _give(self, folder: Folder, uidvalidity: int, uids: Sequence[int]) -> Iterator[RawMessage]:
         """Fetch a set of messages and hand them out, in the order of their UIDs."""
-        for uid, got in self._whole(folder, uids):
+        for uid, got in fetch_whole(self._section.name, partial(self._at, folder), uids):
             if not folder.is_of(uidvalidity):
                 return
             if got is None:
@@ -339,140 +331,18 @@ class ImapSource:
             self._given[raw.locator] = (folder, uidvalidity, uid)
             yield raw
 
-    def _whole(self, folder: Folder, uids: Sequence[int]) -> Iterator[tuple[int, Fetched | None]]:
-        """Fetch messages: their heads all at once, the rest of the long ones some at a time."""
-        heads = self._fetch(uids, 0, HEAD_OCTETS)
-        long = [uid for uid, head in heads.items() if _goes_on(head, HEAD_OCTETS)]
-        seconds: dict[int, Fetched] = {}
-        for uid in uids:
-            head = heads.pop(uid, None)
-            if head is not None and _goes_on(head, HEAD_OCTETS):
-                if uid not in seconds:
-                    self._ensure_open(folder)
-                    at = long.index(uid)
-                    seconds = self._fetch(long[at : at + PARTS_AT_ONCE], HEAD_OCTETS, PART_OCTETS)
-                head = self._joined(folder, head, seconds.pop(uid, None))
-            yield uid, head
-
-    def _joined(self, folder: Folder, head: Fetched, part: Fetched | None) -> Fetched | None:
-        """Fetch the third and further parts of a message; None where it went meanwhile."""
-        data = bytearray(head.data)
-        while part is not None:
-            data += part.data
-            if not _goes_on(part, PART_OCTETS) or len(data) >= LARGEST_OCTETS:
-                return replace(head, data=bytes(data[:LARGEST_OCTETS]))
-            self._ensure_open(folder)
-            part = self._fetch([head.uid], len(data), PART_OCTETS).get(head.uid)
-        return None
-
-    def _fetch(self, uids: Sequence[int], offset: int, octets: int) -> dict[int, Fetched]:
-        """Fetch a part of some messages; where the server refuses, find out which it is."""
-        try:
-            return self._server().fetch(uids, offset, octets)
-        except MailboxError as error:
-            if error.trouble is not Trouble.REFUSED:
-                raise
-            found: dict[int, Fetched] = {}
-            refused = self._fetch_by_halves(uids, offset, octets, found)
-            if refused > MOST_MISSED:
-                raise
-            log_not_given(self._section.name, refused, error)
-            return found
-
-    def _fetch_by_halves(
-        self, uids: Sequence[int], offset: int, octets: int, found: dict[int, Fetched]
-    ) -> int:
-        """Fetch what can be fetched; tells how many cannot, and gives up above `MOST_MISSED`."""
-        if len(uids) == 1:
-            return 1
-        refused = 0
-        for half in (uids[: len(uids) // 2], uids[len(uids) // 2 :]):
-            if refused > MOST_MISSED:
-                break
-            try:
-                found |= self._server().fetch(half, offset, octets)
-            except MailboxError as error:
-                if error.trouble is not Trouble.REFUSED:
-                    raise
-                refused += self._fetch_by_halves(half, offset, octets, found)
-        return refused
-
     def _let_go(self, folder: Folder) -> None:
         """Let go of all of a folder that is on disk; it is open."""
-        pending = sorted(folder.pending.items())
-        for target in Target:
-            uids = [uid for uid, to in pending if to is target]
-            for start in range(0, len(uids), SET):
-                some = uids[start : start + SET]
-                try:
-                    self._go(folder.ways[target], some, target)
-                except MailboxError as error:
-                    self._go_on_without_the_gone(folder, some, target, error)
-                for uid in some:
-                    del folder.pending[uid]
+        assert self._names is not None
+        let_go(self._section, self._server(), self._names, folder)
         folder.advance()
         if folder.by_cursor:
             self._positions.put(self._cursor(folder), folder.position)
 
-    def _go_on_without_the_gone(
-        self, folder: Folder, uids: Sequence[int], target: Target, error: MailboxError
-    ) -> None:
-        """Let go of those that are still there, if that was why the server refused.
-
-        Dovecot refuses a whole set where another program has taken one of it: NO [EXPUNGEISSUED].
-        """
-        if error.trouble is not Trouble.REFUSED:
-            raise error
-        span = f"{min(uids)}:{max(uids)}"
-        still = set(uids) & set(self._server().search(["UID", span]))
-        if len(still) == len(uids):
-            raise error
-        if still:
-            self._go(folder.ways[target], sorted(still), target)
-
-    def _go(self, way: Way, uids: Sequence[int], target: Target) -> None:
-        session = self._server()
-        match way:
-            case Way.MOVE:
-                self._into(target, partial(session.move, uids))
-            case Way.COPY:
-                self._into(target, partial(session.copy, uids))
-                session.delete(uids)
-            case Way.DELETE:
-                session.delete(uids)
-            case Way.KEYWORD:
-                unread = [UNREAD_KEYWORD] if target is Target.UNREAD else []
-                session.flag(uids, [DONE_KEYWORD, *unread])
-            case Way.CURSOR:
-                pass
-
-    def _into(self, target: Target, act: Callable[[str], None]) -> None:
-        """Do something with the folder of a target, which is made where it is not there."""
-        wanted = {
-            Target.DONE: self._section.folder_done,
-            Target.UNREAD: self._section.folder_unread,
-        }[target]
-        assert self._names is not None
-        name = self._names.find(wanted)
-        if name is not None:
-            try:
-                act(name)
-            except MailboxError as error:
-                if error.trouble is not Trouble.REFUSED:
-                    raise
-                self._names = Names(self._server())
-                if self._names.find(wanted) is not None:
-                    raise  # it is still there: that was not the reason
-            else:
-                return
-        self._server().create(self._names.to_make(wanted))
-        self._names = Names(self._server())
-        act(self._names.find(wanted) or self._names.to_make(wanted))
-
     def _no_folder(self, wanted: str) -> MailboxError:
         assert self._names is not None
         there = ", ".join(shown(each.name) for each in self._names.listed[:FOLDERS_NAMED])
-        self._names = None if self._session is None else Names(self._session)
+        self._names.refresh(self._server())
         return MailboxError(
             f"mailbox '{self._section.name}': there is no folder '{wanted}'; make it, or take it "
             f"out of folders (there are: {there})",
@@ -484,13 +354,3 @@ def target_of(receipt: Receipt) -> Target:
     """Say what a message is let go of as: understood, or for a person to look at."""
     unread = receipt.state is ReceiptState.QUARANTINED or receipt.kind is Kind.OTHER
     return Target.UNREAD if unread else Target.DONE
-
-
-def _goes_on(got: Fetched, asked: int) -> bool:
-    """Whether there is more of a message than was given."""
-    return not got.whole and len(got.data) >= asked
-
-
-def log_not_given(name: str, messages: int, error: MailboxError) -> None:
-    """Say that a server did not give some messages; they are asked for again later."""
-    log.warning("mailbox '%s': %d messages stay behind for now: %s", name, messages, error)

@@ -200,7 +200,12 @@ class Names:
     """The folders a server has, and how ours are called there.
 
     Args:
-        session: Asked once.
+        session: Asked here, and again in `refresh`.
+
+    Attributes:
+        listed: What LIST said.
+        prefix: Of our own folders.
+        separator: Between levels.
     """
 
     def __init__(self, session: Session) -> None:
@@ -208,6 +213,10 @@ class Names:
         self.prefix, separator = session.namespace()
         separators = (each.separator for each in self.listed if each.separator)
         self.separator = separator or next(separators, "/")
+
+    def refresh(self, session: Session) -> None:
+        """List the folders again."""
+        self.listed = session.folders()
 
     def find(self, wanted: str) -> str | None:
         r"""Find a folder to read.

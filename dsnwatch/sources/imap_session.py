@@ -95,32 +95,30 @@ class Fetched:
 
 
 class Session:
-    """A connection that is logged in.
+    """A connection; to be logged in on before anything else.
 
     Args:
         section: Where to, and how.
-        login: How to get in.
         ca_file: Whom to trust; None for the system's.
         beat: Called at every sign of life.
-        renew: Do not use a token that was used before.
 
     Raises:
         MailboxError: What went wrong, and what to do.
 
     Attributes:
-        expires_at: When the token expires that it was made with; None for never.
-        capabilities: In upper case.
+        expires_at: When the token expires that it was logged in with; None for never.
+        capabilities: In upper case; known after the login.
     """
 
     def __init__(
         self,
         section: MailboxSection,
-        login: Login,
         *,
         ca_file: Path | None = None,
         beat: Callable[[], None] = lambda: None,
-        renew: bool = False,
     ) -> None:
+        self.expires_at: datetime | None = None
+        self.capabilities: frozenset[str] = frozenset()
         self._name = section.name
         self._beat = beat
         self._budget = MOST_ANSWER
@@ -140,6 +138,18 @@ class Session:
             if section.tls == "starttls":
                 with self._told("STARTTLS"):
                     self._client.starttls(tls)
+        except BaseException:
+            self.cut()
+            raise
+
+    def log_in(self, login: Login, *, renew: bool = False) -> None:
+        """Log in; where that fails, the connection is of no use any more.
+
+        Args:
+            login: How to get in.
+            renew: Do not use a token that was used before.
+        """
+        try:
             with self._told("login"):
                 self.expires_at = login.log_in(self._client, renew=renew)
                 capabilities = self._client.capabilities()
@@ -147,6 +157,12 @@ class Session:
         except BaseException:
             self.cut()
             raise
+
+    @property
+    def protection(self) -> str:
+        """The version of TLS that protects the connection; "" where it is plain."""
+        sock = self._imap.sock
+        return sock.version() or "" if isinstance(sock, ssl.SSLSocket) else ""
 
     @property
     def _imap(self) -> Any:  # noqa: ANN401  imaplib's
@@ -288,7 +304,10 @@ class Session:
             answer = self._client.fetch(uids, ["INTERNALDATE", wanted])
             found = {}
             for uid, items in answer.items():
-                part, whole = items.get(b"BODY[]<%d>" % offset), items.get(b"BODY[]")
+                key = b"BODY[]<%d>" % offset
+                part, whole = items.get(key), items.get(b"BODY[]")
+                if part is None and offset and key in items:
+                    part = b""  # NIL, behind the end of the message
                 data = whole if part is None else part
                 if not isinstance(data, bytes):
                     continue

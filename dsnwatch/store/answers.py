@@ -81,6 +81,23 @@ class QuarantineItem:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFigures:
+    """How a part of a daemon fares, as it said last.
+
+    Attributes:
+        name: The part: `mailbox bounces`.
+        node: The machine.
+        at: When it said so.
+        figures: A JSON object.
+    """
+
+    name: str
+    node: str
+    at: datetime
+    figures: str
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """How much there is in the store.
 

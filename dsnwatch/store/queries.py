@@ -23,6 +23,7 @@ from dsnwatch.model import BounceClass, StoredEvent, StoredMessage, Suppression
 from dsnwatch.store.answers import (
     EventFilter,
     MessageFilter,
+    PartFigures,
     QuarantineItem,
     SuppressionFilter,
     Totals,
@@ -34,8 +35,8 @@ from dsnwatch.store.rows import (
     quarantine_of,
     suppression_of,
 )
-from dsnwatch.store.tables import EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
-from dsnwatch.store.values import storable, to_micros
+from dsnwatch.store.tables import EVENT, FIGURES, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
+from dsnwatch.store.values import from_micros, storable, to_micros
 
 PAGE = 500
 
@@ -163,6 +164,15 @@ class Queries:
         """Find a message that could not be read, with its octets."""
         row = self._first(select(QUARANTINE).where(QUARANTINE.c.id == id_))
         return None if row is None else quarantine_of(row)
+
+    def figures(self) -> list[PartFigures]:
+        """Tell how the parts of each daemon fare, as they said last."""
+        statement = select(FIGURES).order_by(FIGURES.c.node, FIGURES.c.name)
+        with reading(self._engine, self._where) as connection:
+            return [
+                PartFigures(row["name"], row["node"], from_micros(row["at"]), row["figures"])
+                for row in connection.execute(statement).mappings()
+            ]
 
     def counts(self, now: datetime | None = None) -> Totals:
         """Count what is there, all at one moment.

@@ -208,6 +208,20 @@ class CursorRow(SQLModel, table=True):
     node: str = Field(sa_type=Text)
 
 
+class FiguresRow(SQLModel, table=True):
+    """How a part of a daemon fares, as it said last: `dsnwatch status` reads it."""
+
+    __tablename__ = "figures"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    """The part: `mailbox bounces`."""
+    node: str = Field(primary_key=True, sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+    figures: str = Field(sa_type=Text)
+    """A JSON object."""
+
+
 class QuarantineRow(SQLModel, table=True):
     """A message that could not be read, with its octets, waiting for a person."""
 
@@ -258,5 +272,6 @@ LANE = _TABLES["lane"]
 DEAD_LETTER = _TABLES["dead_letter"]
 HOOK = _TABLES["hook"]
 CURSOR = _TABLES["cursor"]
+FIGURES = _TABLES["figures"]
 QUARANTINE = _TABLES["quarantine"]
 AUDIT = _TABLES["audit"]

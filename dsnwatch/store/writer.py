@@ -54,6 +54,7 @@ from dsnwatch.store.tables import (
     AUDIT,
     CURSOR,
     EVENT,
+    FIGURES,
     MESSAGE,
     QUARANTINE,
     RAW_MESSAGE,
@@ -262,6 +263,20 @@ class Writer(ReplayWrites):
             "node": self._node,
         }
         self._put(CURSOR, [row])
+
+    def say_figures(self, at: datetime, figures: Mapping[str, str]) -> None:
+        """Say how the parts of this machine's daemon fare; what it said before is replaced.
+
+        Args:
+            at: Now.
+            figures: A JSON object a part, by its name.
+        """
+        self._connection.execute(delete(FIGURES).where(FIGURES.c.node == self._node))
+        rows: list[Row] = [
+            {"name": storable(name), "node": self._node, "at": to_micros(at), "figures": text}
+            for name, text in figures.items()
+        ]
+        self._add(FIGURES, rows)
 
     def sweep_raw(self, before: datetime) -> int:
         """Let go of the octets of messages stored before a moment; their facts stay.

@@ -162,8 +162,8 @@ class Watch:
 
     def stored(self) -> list[str]:
         """Give the fingerprints of what is on disk, in quarantine too."""
-        rows = [*self.store.messages(), *self.store.quarantined()]
-        return sorted(row.fingerprint for row in rows)
+        found = [message.fingerprint for message in self.store.messages()]
+        return sorted(found + [item.fingerprint for item in self.store.quarantined()])
 
     def has_stored(self, messages: Sequence[bytes]) -> bool:
         """Whether exactly these are stored, each once."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.errors import DsnwatchError
-from dsnwatch.sources import imap, imap_session
+from dsnwatch.sources import imap_fetch, imap_session
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import AccessToken, Bearer, Login, Password
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
@@ -184,7 +184,7 @@ def test_message_without_octets_is_no_trouble(at: At, body: bytes) -> None:
 def test_server_that_ignores_the_part_asked_for_is_understood(
     at: At, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imap, "HEAD_OCTETS", 10)
+    monkeypatch.setattr(imap_fetch, "HEAD_OCTETS", 10)
     whole = b"* 1 FETCH (UID 1 BODY[] {20}\r\n" + b"x" * 20 + b")\r\n%s OK done\r\n"
     with holding(1, instead={"UID FETCH": whole}) as server:
         (raw,) = at(server).messages()

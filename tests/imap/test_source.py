@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dsnwatch.model import Kind
-from dsnwatch.sources import imap
+from dsnwatch.sources import imap, imap_fetch
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_folders import DONE_KEYWORD, UNREAD_KEYWORD, Way
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
@@ -256,10 +256,11 @@ def test_more_messages_than_one_answer_can_name_are_found(
 def test_long_messages_are_fetched_in_parts(
     account: Account, opened: Open, monkeypatch: pytest.MonkeyPatch, octets: int
 ) -> None:
-    monkeypatch.setattr(imap, "HEAD_OCTETS", 500)
-    monkeypatch.setattr(imap, "PART_OCTETS", 500)
-    monkeypatch.setattr(imap, "PARTS_AT_ONCE", 2)
-    monkeypatch.setattr(imap, "LARGEST_OCTETS", 5000)
+    monkeypatch.setattr(imap_fetch, "HEAD_OCTETS", 500)
+    monkeypatch.setattr(imap_fetch, "PART_OCTETS", 500)
+    monkeypatch.setattr(imap_fetch, "PARTS_AT_ONCE", 2)
+    for module in (imap, imap_fetch):
+        monkeypatch.setattr(module, "LARGEST_OCTETS", 5000)
     messages = [b"%d" % number + b"x" * octets for number in range(5)]
     account.deliver([*messages, b"short\n"])
     given = list(opened().messages())

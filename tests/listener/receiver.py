@@ -20,7 +20,8 @@ from dsnwatch.config import Configuration, Settings
 from dsnwatch.model import RawMessage, Receipt
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
-from dsnwatch.service import Loaded, Planned, Surroundings, serve
+from dsnwatch.service import Loaded, serve
+from dsnwatch.service_parts import Planned, Surroundings
 from dsnwatch.sources.listener import Listener, listener_of
 from dsnwatch.store import open_store
 
