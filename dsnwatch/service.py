@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -44,6 +45,9 @@ TICK = timedelta(seconds=1)
 
 SAY_FIGURES = timedelta(seconds=10)
 """How often figures are written down for `dsnwatch status`, where they have changed."""
+
+SAY_ANYWAY = timedelta(minutes=1)
+"""How often where they have not, so that one can see that we live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ class Service:
         self._stuck: list[str] = []
         self._said = ""
         self._written: dict[str, MailboxFigures] | None = None
+        self._written_at = 0.0
         self._saying: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -172,7 +177,8 @@ class Service:
         if (state := status(list(figures.values()), datetime.now(UTC))) != self._said:
             self._said = state
             notify(f"STATUS={state}")
-        if figures != self._written:
+        silent = time.monotonic() - self._written_at
+        if figures != self._written or silent > SAY_ANYWAY.total_seconds():
             await asyncio.to_thread(self._write, figures)
             await in_time(self._stop.wait(), SAY_FIGURES)
 
@@ -184,7 +190,7 @@ class Service:
         except StoreError as error:
             log.debug("figures are not written down: %s", error)  # whoever stores mail complains
         else:
-            self._written = dict(figures)
+            self._written, self._written_at = dict(figures), time.monotonic()
 
     async def _take_over(self) -> None:
         """Read everything anew; what cannot be read leaves all as it was."""
@@ -247,6 +253,39 @@ def serve(
         await Service(load, store, planners).run()
 
     asyncio.run(run())
+
+
+def sweep_once(
+    configuration: "Configuration",
+    index: int,
+    store: "Store",
+    *,
+    reader: "Reader",
+    policy: "Policy",
+) -> MailboxFigures:
+    """Take in once what waits in a mailbox.
+
+    Args:
+        configuration: Has the mailbox.
+        index: Its number there, from 0.
+        store: Open.
+        reader: Reads the messages.
+        policy: What to decide by.
+
+    Raises:
+        DsnwatchError: The mailbox or the store failed; what was not stored waits where it was.
+    """
+    inbox = Inbox(Ingest(store, reader, policy))
+    writing = threading.Thread(target=inbox.run, name="ingest", daemon=True)
+    writing.start()
+    watcher = watcher_of(configuration, index, store, inbox.submit)
+    try:
+        watcher.sweep()
+    finally:
+        watcher.close()
+        inbox.stop()
+        writing.join()
+    return watcher.figures
 
 
 def status(figures: Sequence[MailboxFigures], now: datetime) -> str:

@@ -178,6 +178,7 @@ class Watcher:
             while not self._stopping.is_set():
                 self._round()
         finally:
+            self._note(waits=True)
             self._source.close()
 
     def stop(self) -> None:
@@ -186,6 +187,10 @@ class Watcher:
             self._source.interrupt()
         self._stopping.set()
         self._source.wake()
+
+    def close(self) -> None:
+        """Say goodbye to the server."""
+        self._source.close()
 
     def _round(self) -> None:
         """Sweep until nothing waits, then wait for more."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "import": "import_",
     "run": "run_",
+    "status": "status",
+    "mailbox": "mailbox",
     "parse": "parse",
     "explain": "explain",
     "check": "check",

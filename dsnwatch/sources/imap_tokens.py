@@ -6,7 +6,7 @@ msal and google-auth are extras, imported when a mailbox asks for them.
 import json
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -235,6 +235,26 @@ def _from_microsoft_for_a_person(section: MailboxSection, cache: Path) -> Fetch:
         return microsoft_token(section, answer)
 
     return fetch
+
+
+def log_in_person(section: MailboxSection, cache: Path) -> Iterator[str]:
+    """Log a person in by device code (RFC 8628), and keep the tokens.
+
+    Returns:
+        What to tell the person, as it comes; it ends when the tokens are kept.
+
+    Raises:
+        DsnwatchError: It came to nothing.
+    """
+    with PersonApp(section, cache) as app:
+        try:
+            flow = app.initiate_device_flow(scopes=[section.scope or PERSON_SCOPE])
+            if "message" not in flow:
+                microsoft_token(section, flow)
+            yield str(flow["message"])
+            microsoft_token(section, app.acquire_token_by_device_flow(flow))
+        except (OSError, ValueError) as error:
+            raise _unreached(section, error) from error
 
 
 class PersonApp:
