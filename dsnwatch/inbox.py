@@ -5,7 +5,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Condition
+from threading import Condition, Event
 from typing import TYPE_CHECKING
 
 from dsnwatch.errors import DsnwatchError, UnavailableError
@@ -13,6 +13,12 @@ from dsnwatch.model import RawMessage, Receipt
 
 if TYPE_CHECKING:
     from dsnwatch.ingest import Ingest
+
+GATHERING = 0.02
+"""Seconds that a group may take to come together."""
+
+LULL = 0.003
+"""Seconds without another message after which it goes as it is."""
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +52,7 @@ class Inbox:
         self._waiting: deque[_Waiting] = deque()
         self._size = 0
         self._open = True
+        self._stopped = Event()
         self._changed = Condition()
         self._busy_since: float | None = None
 
@@ -111,7 +118,17 @@ class Inbox:
         """Take nothing more; `run` returns when what waits is on disk."""
         with self._changed:
             self._open = False
+            self._stopped.set()
             self._changed.notify_all()
+
+    def _gather(self) -> None:
+        """Let the group grow as long as more comes: what a commit costs, it costs once."""
+        deadline = time.monotonic() + GATHERING
+        seen = 0
+        while seen < len(self._waiting) < self._group and time.monotonic() < deadline:
+            seen = len(self._waiting)
+            if self._stopped.wait(LULL):
+                break
 
     def _has_room(self, raw: RawMessage) -> bool:
         room = self._size + len(raw.data) <= self._octets
@@ -121,6 +138,8 @@ class Inbox:
         """Wait for messages and take a group of them; none means that it is over."""
         with self._changed:
             self._changed.wait_for(lambda: bool(self._waiting) or not self._open)
+        self._gather()
+        with self._changed:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._group))]
             self._size -= sum(len(one.raw.data) for one in group)
             self._changed.notify_all()

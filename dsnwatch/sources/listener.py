@@ -26,6 +26,7 @@ from dsnwatch.sources.listener_commands import Recipients
 from dsnwatch.sources.listener_session import Session
 from dsnwatch.sources.listener_sockets import BACKLOG, sockets_of
 from dsnwatch.sources.listener_tls import Certificate
+from dsnwatch.sources.listener_wall import Wall
 from dsnwatch.sources.listener_wire import Patience, Wire
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Listener:
         patience: Patience | None = None,
     ) -> None:
         self.section = section
-        self.submit = submit
+        self._submit = submit
         self.hostname = section.hostname or hostname or socket.getfqdn()
         self.stream = section.stream or stream
         self.recipients = Recipients(section, keys, _today)
@@ -100,6 +101,7 @@ class Listener:
             UnavailableError: A place is taken, or not for us to take.
         """
         self.loop = asyncio.get_running_loop()
+        self.wall = Wall(self._submit, self.loop)
         _silence_aiosmtpd()
         self._sockets = sockets_of(self.section.listen, os.environ)
         for each in self._sockets:

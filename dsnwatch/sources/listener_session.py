@@ -4,7 +4,6 @@ Source: RFC 5321; RFC 2033 (LMTP), RFC 2920 (PIPELINING), RFC 3207 (STARTTLS), R
 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 2034 (enhanced status codes), RFC 3848 (their names).
 """
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Final
 
@@ -30,7 +29,7 @@ ERRORS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (UnavailableError, NO_ROOM),
     (StoreBusyError, LOCKED),
     (StoreError, NO_ROOM),
-    (BaseException, OUR_MISTAKE),
+    (BaseException, OUR_MISTAKE),  # the inbox has logged it
 )
 """What a message is answered that is not on disk, by the reason; the first that fits."""
 
@@ -179,24 +178,15 @@ class Session(Wire):
 
     async def _store(self, data: bytes) -> str:
         """Hand the message over and wait until it is on disk; gives the reply."""
-        error: BaseException | None
         self._storing = True
         try:
-            receipt = asyncio.wrap_future(self.house.submit(self._raw(data)), loop=self.loop)
-            try:
-                await asyncio.wait([receipt])
-            finally:
-                receipt.cancel()  # where the client has gone meanwhile; else it does nothing
-            error = receipt.exception()
-        except UnavailableError as full:
-            error = full
+            given = await self.house.wall.over(self._raw(data))
         finally:
             self._storing = False
-        if error is not None:
+        if isinstance(given, BaseException):
             self.house.note("message deferred")
-            return next(reply for kind, reply in ERRORS if isinstance(error, kind))
+            return next(reply for kind, reply in ERRORS if isinstance(given, kind))
         self._errors = self._idle_commands = 0
-        given = receipt.result()
         self.house.note(f"message {given.state}")
         return f"250 2.0.0 Ok: {given.state} as {given.id}"
 

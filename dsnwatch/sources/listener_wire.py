@@ -19,12 +19,10 @@ from dsnwatch.sources.listener_data import TOO_BIG, DataScanner, Refusal
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
-    from concurrent.futures import Future
 
     from dsnwatch.config_listener import ListenerSection
-    from dsnwatch.model import RawMessage, Receipt
     from dsnwatch.sources.listener_commands import Recipients
+    from dsnwatch.sources.listener_wall import Wall
 
 MAX_LINE: Final = 2048
 """A command with its line end; RFC 5321 asks for 512, the extensions for some 1,100 more."""
@@ -70,7 +68,7 @@ class House(Protocol):
     hostname: str
     stream: str
     recipients: "Recipients"
-    submit: "Callable[[RawMessage], Future[Receipt]]"
+    wall: "Wall"
     loop: asyncio.AbstractEventLoop
 
     def tls(self) -> "ssl.SSLContext | None":
