@@ -28,10 +28,12 @@ from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.service_parts import Figuring, Planned, Running, Surroundings, in_time
+from dsnwatch.sources.listener import Listener, listener_of, return_path_keys
 from dsnwatch.watch import Watcher, watcher_of
 
 if TYPE_CHECKING:
     from dsnwatch.config import Configuration
+    from dsnwatch.config_listener import ListenerSection
     from dsnwatch.policy import Policy
     from dsnwatch.reading import Reader
     from dsnwatch.store import Store
@@ -85,7 +87,24 @@ def _watcher(index: int, around: "Surroundings") -> Watcher:
     return watcher_of(around.configuration, index, around.store, around.submit)
 
 
-PLANNERS: Sequence[Planner] = (mailboxes,)
+def listeners(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for a listener a section.
+
+    Raises:
+        ConfigError: The keys of return paths cannot be read.
+    """
+    sections = configuration.settings.listener
+    keys = return_path_keys(configuration) if sections else ()
+    for number, section in enumerate(sections, start=1):
+        says = (section, configuration.settings.stream, keys)
+        yield Planned(f"listener {number}", says, partial(_listener, section))
+
+
+def _listener(section: "ListenerSection", around: "Surroundings") -> Listener:
+    return listener_of(around.configuration, section, lambda raw: around.submit(raw, 0.0))
+
+
+PLANNERS: Sequence[Planner] = (mailboxes, listeners)
 """What reads the parts to run from the configuration, in the order they are started."""
 
 
