@@ -23,7 +23,7 @@ _TO = re.compile("(?i:TO)" + _PATH)
 _PARAMETER = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[^\s\x00-\x1f\x7f]+))?", re.ASCII
 )
-_SIZE = re.compile(r"\d{1,20}")
+_SIZE = re.compile(r"[0-9]{1,20}")
 
 _ANY = re.compile(r".*")
 _MAIL_PARAMETERS: Mapping[str, re.Pattern[str]] = MappingProxyType(

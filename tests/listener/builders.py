@@ -104,6 +104,16 @@ class Receiving:
         assert client.say(f"{hello} mx.example.net").startswith("250")
         return client
 
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait until something has happened in the loop; a minute at most."""
+
+        async def look() -> None:
+            async with asyncio.timeout(60):
+                while not done():  # noqa: ASYNC110  any number of things may change it
+                    await asyncio.sleep(0.01)
+
+        asyncio.run_coroutine_threadsafe(look(), self.loop).result()
+
     def stopping(self, grace: timedelta) -> "Future[None]":
         """Stop the listener alone; wait for it by `result`."""
         return asyncio.run_coroutine_threadsafe(self.listener.stop(grace), self.loop)

@@ -1,6 +1,6 @@
 """A process that receives: the service with one listener and a store, as `dsnwatch run` has them.
 
-    python -m tests.listener.receiver STORE '{"listen": ["127.0.0.1:0"], ...}' [--unlike MARK]
+    python -m tests.benchmarks.receiver STORE '{"listen": ["127.0.0.1:0"], ...}' [--unlike MARK]
 
 It prints a line of JSON with its places when it listens, and ends at SIGTERM. `--unlike` makes each
 message another one by a number in the place of MARK: a client that sends one message again and
@@ -38,7 +38,7 @@ class Told:
     async def start(self) -> None:
         """Listen, and tell."""
         await self._listener.start()
-        print(json.dumps(self._listener.places), flush=True)  # noqa: T201  for who started us
+        print(json.dumps(self._listener.places), flush=True)
 
     async def stop(self, grace: timedelta) -> None:
         """Stop."""
