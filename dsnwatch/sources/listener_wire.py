@@ -299,6 +299,10 @@ class Wire(SMTP):
             raise
         finally:
             self._handshakes = False
+        if self.session is None or self.session.ssl is None:
+            # asyncio tells nobody of a connection that went in the middle of the handshake.
+            self.connection_lost(None)
+            raise asyncio.CancelledError
 
     def encryption(self) -> str | None:
         """Name the version and the cipher of TLS; None in clear."""
