@@ -111,8 +111,10 @@ def test_full_disk_is_answered_451_and_nothing_is_lost() -> None:
             assert answers[-1] == "451 4.3.1"
             assert client.deliver(a_bounce(999, octets=400_000)).startswith("451 4.3.1")
             assert len(list(at.store.messages())) == len(answers) - 1
-            made_room = [*need("mount"), "-o", "remount,size=64m", folder]
-            subprocess.run(made_room, check=True)  # noqa: S603 - ours
+            (mount,) = need("mount")
+            subprocess.run(  # noqa: S603 - ours
+                [mount, "-o", "remount,size=64m", folder], check=True
+            )
             assert client.deliver(a_bounce(len(answers) - 1, octets=50_000)).startswith("250 ")
             assert len(list(at.store.messages())) == len(answers)
 
