@@ -66,16 +66,16 @@ def lane_rows(rows: Sequence[Row], now: datetime) -> list[Row]:
     ]
 
 
-def into_outbox(dialect: str) -> Insert:
+def into_outbox(outbox: Table, dialect: str) -> Insert:
     """Put rows into `outbox`; what is told already under its id stays as it is."""
-    return _insert(dialect, OUTBOX).on_conflict_do_nothing()
+    return _insert(dialect, outbox).on_conflict_do_nothing()
 
 
-def into_lanes(dialect: str) -> Insert:
+def into_lanes(lane: Table, dialect: str) -> Insert:
     """Make lanes, and count one row more in those that are there."""
-    return _insert(dialect, LANE).on_conflict_do_update(
-        index_elements=[LANE.c.hook, LANE.c.address],
-        set_={"version": LANE.c.version + literal_column("1")},
+    return _insert(dialect, lane).on_conflict_do_update(
+        index_elements=[lane.c.hook, lane.c.address],
+        set_={"version": lane.c.version + literal_column("1")},
     )
 
 

@@ -5,7 +5,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeGuard
 
@@ -14,19 +13,15 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     CursorResult,
-    Dialect,
-    Insert,
     Select,
     Table,
     bindparam,
     delete,
     func,
-    insert,
     literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from dsnwatch.model import (
     Action,
@@ -43,6 +38,7 @@ from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store.answers import QuarantineItem
 from dsnwatch.store.deliveries import into_lanes, into_outbox, lane_rows, outbox_rows
 from dsnwatch.store.ids import first_id, new_id
+from dsnwatch.store.inserts import Inserting, laid_out, over, plain
 from dsnwatch.store.replays import ReplayWrites
 from dsnwatch.store.rows import (
     Row,
@@ -57,7 +53,9 @@ from dsnwatch.store.tables import (
     CURSOR,
     EVENT,
     FIGURES,
+    LANE,
     MESSAGE,
+    OUTBOX,
     QUARANTINE,
     RAW_MESSAGE,
     SUPPRESSION,
@@ -197,9 +195,8 @@ class Writer(ReplayWrites):
         """Put what other systems want to be told into the outbox, for each hook it names."""
         if not (rows := outbox_rows(news, self._node)):
             return
-        dialect = self._connection.dialect.name
-        self._execute(into_outbox(dialect), rows)
-        self._execute(into_lanes(dialect), lane_rows(rows, now))
+        self._insert(OUTBOX, rows, into_outbox)
+        self._insert(LANE, lane_rows(rows, now), into_lanes)
 
     def add_quarantine(
         self, id_: str, raw: RawMessage, fingerprint: str, defects: tuple[str, ...], at: datetime
@@ -344,9 +341,9 @@ class Writer(ReplayWrites):
 
     def _put(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert rows, or overwrite the ones with the same primary key."""
-        self._insert(table, rows, over=True)
+        self._insert(table, rows, over)
 
-    def _insert(self, table: Table, rows: Sequence[Row], *, over: bool = False) -> None:
+    def _insert(self, table: Table, rows: Sequence[Row], how: Inserting = plain) -> None:
         """Hand rows to the driver as they are.
 
         Our values are what it takes, and SQLAlchemy's own walk over each parameter would double
@@ -354,31 +351,12 @@ class Writer(ReplayWrites):
         """
         if not rows:
             return
-        text, names = _laid_out(table, tuple(rows[0]), self._connection.dialect, over=over)
+        text, names = laid_out(table, tuple(rows[0]), self._connection.dialect, how)
         if names is None:
             self._connection.exec_driver_sql(text, [*rows])
         else:
             in_order = itemgetter(*names)
             self._connection.exec_driver_sql(text, [in_order(row) for row in rows])
-
-
-@lru_cache(maxsize=64)
-def _laid_out(
-    table: Table, columns: tuple[str, ...], dialect: Dialect, *, over: bool
-) -> tuple[str, Sequence[str] | None]:
-    """Write the statement that inserts such rows, and the order it wants their values in.
-
-    Each costs half a millisecond, which a group of a few messages would pay six times.
-    """
-    statement: Insert = insert(table)
-    if over:
-        kind = postgresql if dialect.name == "postgresql" else sqlite
-        upsert = kind.insert(table)
-        keys = list(table.primary_key)
-        others = {each.name: upsert.excluded[each.name] for each in table.c if each not in keys}
-        statement = upsert.on_conflict_do_update(index_elements=keys, set_=others)
-    compiled = statement.compile(dialect=dialect, column_keys=list(columns))
-    return str(compiled), compiled.positiontup
 
 
 def _is_large(value: object) -> TypeGuard[bytes]:

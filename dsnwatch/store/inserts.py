@@ -1,0 +1,37 @@
+"""How rows are inserted: the statements, each written down once."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from sqlalchemy import Dialect, Insert, Table, insert
+from sqlalchemy.dialects import postgresql, sqlite
+
+Inserting = Callable[[Table, str], Insert]
+"""Makes the INSERT for a table and a dialect's name: what to do with a row that is there."""
+
+
+def plain(table: Table, _: str) -> Insert:
+    """Insert; no row may be there."""
+    return insert(table)
+
+
+def over(table: Table, dialect: str) -> Insert:
+    """Insert, or overwrite the row with the same primary key."""
+    statement: postgresql.Insert | sqlite.Insert = (
+        postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    )
+    keys = list(table.primary_key)
+    others = {each.name: statement.excluded[each.name] for each in table.c if each not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+@lru_cache(maxsize=64)
+def laid_out(
+    table: Table, columns: tuple[str, ...], dialect: Dialect, how: Inserting
+) -> tuple[str, Sequence[str] | None]:
+    """Write the statement that inserts such rows, and the order it wants their values in.
+
+    Each costs half a millisecond, which a group of a few messages would pay six times.
+    """
+    compiled = how(table, dialect.name).compile(dialect=dialect, column_keys=list(columns))
+    return str(compiled), compiled.positiontup
