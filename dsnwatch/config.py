@@ -301,15 +301,25 @@ def _variable(key: Sequence[str | int]) -> str:
 
 
 def _refuse_unknown_variable(name: str) -> None:
-    """Refuse `DSNWATCH_STROE__URL`; one without `__` may be another program's affair."""
-    if not name.startswith(PREFIX) or DELIMITER not in name:
+    """Refuse `DSNWATCH_STROE__URL`, and `DSNWATCH_STREEM`, which stands near a known one.
+
+    One without `__` that stands near none may be another program's affair.
+    """
+    if not name.startswith(PREFIX) or name == config_file.VARIABLE:
         return
     many = tuple(f"{section}." for section, repeated in sections() if repeated)
     known = [_variable(key.split(".")) for key, _ in options() if not key.startswith(many)]
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
+    if name in known:
+        return
+    like = _LIKE if DELIMITER in name else _VERY_LIKE
+    near = get_close_matches(name, [*known, config_file.VARIABLE], n=1, cutoff=like)
+    if near or DELIMITER in name:
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
         raise ConfigError(f"${name}: no such option; {hint}")
+
+
+_LIKE, _VERY_LIKE = 0.6, 0.85
+"""How like a known variable another must be to be taken for it, mistyped; one without `__` more."""
 
 
 def _first_complaint(error: ValidationError, file: ConfigFile) -> str:

@@ -15,6 +15,8 @@ from dsnwatch.errors import ConfigError
 DEFAULT_PATH = Path("/etc/dsnwatch/dsnwatch.toml")
 """Read where neither `--config` nor `$DSNWATCH_CONFIG` names another file."""
 
+VARIABLE = "DSNWATCH_CONFIG"
+
 _PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]\]?")
@@ -62,8 +64,8 @@ def find(argument: Path | None, environ: Mapping[str, str]) -> Path | None:
     """
     if argument is not None:
         return _existing(argument, "--config")
-    if named := environ.get("DSNWATCH_CONFIG"):
-        return _existing(Path(named), "$DSNWATCH_CONFIG")
+    if named := environ.get(VARIABLE):
+        return _existing(Path(named), f"${VARIABLE}")
     return DEFAULT_PATH if DEFAULT_PATH.exists() else None
 
 

@@ -124,12 +124,29 @@ def test_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
         config.load(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("DSNWATCH_STOER__URL", "DSNWATCH_STORE__URL"),
+        ("DSNWATCH_STORE_URL", "DSNWATCH_STORE__URL"),
+        ("DSNWATCH_STREEM", "DSNWATCH_STREAM"),
+        ("DSNWATCH_CONFG", "DSNWATCH_CONFIG"),
+    ],
+)
 def test_unknown_environment_variable_is_an_error_with_the_nearest_one(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, name: str, near: str
 ) -> None:
-    monkeypatch.setenv("DSNWATCH_STOER__URL", "x")
-    with pytest.raises(ConfigError, match=r"\$DSNWATCH_STOER__URL: .*DSNWATCH_STORE__URL"):
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(ConfigError, match=rf"\${name}: no such option; did you mean '{near}'"):
         config.load()
+
+
+@pytest.mark.parametrize("name", ["DSNWATCH_REQUIRE_SERVERS", "DSNWATCH_HOME", "DSNWATCHDOG"])
+def test_environment_variable_of_another_program_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    config.load()
 
 
 def test_wrong_value_in_the_environment_is_laid_at_its_door(
