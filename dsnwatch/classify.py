@@ -91,7 +91,7 @@ def _status_matches(known: Evidence, rules: Rules, weak: list[Match]) -> Iterato
     if spoken is not None and rule is not None and not rule.generic:
         yield spoken
     yield from weak
-    if spoken is not None and rule is not None and rule.generic:
+    if spoken is not None and rule is not None and rule.generic and rule.reason != "undetermined":
         yield spoken
 
 

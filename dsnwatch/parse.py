@@ -160,7 +160,7 @@ class _Message:
         said = (group.get("action") or "failed").split()[:1]
         action = _ACTIONS.get(said[0].lower().rstrip(";,.") if said else "failed", Action.FAILED)
         prose = about(self.text, final or address)
-        if action is Action.DELAYED and self._given_up(prose):
+        if action is Action.DELAYED and self._given_up(group, prose):
             action = Action.FAILED
         reply_code, status = told(from_field(group.get("status", "")), diagnostic, prose)
         remote = _HOST_TYPE.sub("", group.get("remote-mta", ""), count=1).lower()
@@ -187,10 +187,13 @@ class _Message:
             return failed[0]
         return self.hints[0] if len(self.hints) == 1 else address
 
-    def _given_up(self, prose: str) -> bool:
-        """Whether the words of the dialect make a delay notice the final one."""
+    def _given_up(self, group: dict[str, str], prose: str) -> bool:
+        """Whether the dialect makes what its fields call a delay the final notice."""
         flat = flatten(prose)
-        return any(row.given_up.find(flat) for row in self.dialects)
+        return any(
+            (row.until and "will-retry-until" not in group) or row.given_up.find(flat)
+            for row in self.dialects
+        )
 
     def _feedback(self) -> BounceReport | None:
         if self.pieces.feedback_report is None:

@@ -66,6 +66,10 @@ def _groups(block: str) -> Iterator[dict[str, str]]:
     group: dict[str, str] = {}
     for line in block.split("\n"):
         name, colon, value = line.partition(":")
+        if line[:3].isdecimal() and "diagnostic-code" in group:
+            # nullmailer 2.2 does not fold a reply of several lines (fixtures/dsn/nullmailer).
+            group["diagnostic-code"] += " " + line.strip()
+            continue
         if not colon:
             continue
         name = name.strip().lower()

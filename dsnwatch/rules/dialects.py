@@ -16,7 +16,7 @@ from dsnwatch.model import Kind
 from dsnwatch.rfc.address import ADDRESS
 from dsnwatch.rfc.headers import Headers
 from dsnwatch.rules.phrases import Phrase, PhraseIndex, lowered
-from dsnwatch.rules.rows import TABLES, TEXT, TEXTS, check
+from dsnwatch.rules.rows import FLAG, TABLES, TEXT, TEXTS, check
 
 TOKEN = "\0"  # noqa: S105  no password: a stand-in for an address
 """Stands for an address in a line that `masked` went over."""
@@ -34,8 +34,8 @@ _PLACE = re.compile(r"\{(\*|[a-z]+)\}")
 _IN_TEXT = re.compile(ADDRESS)
 SHAPE = {
     "id": TEXT, "name": TEXT, "kind": TEXT, "signs": TABLES, "begin": TEXTS, "end": TEXTS,
-    "recipient": TEXTS, "returned": TEXTS, "delayed": TEXTS, "given_up": TEXTS, "default": TEXT,
-    "source": TEXT,
+    "recipient": TEXTS, "returned": TEXTS, "delayed": TEXTS, "given_up": TEXTS, "until": FLAG,
+    "default": TEXT, "source": TEXT,
 }  # fmt: skip
 _SIGNS = ("from", "subject", "header", "text")
 
@@ -142,6 +142,7 @@ class Dialect:
         returned: Lines behind which the returned message stands.
         delayed: Words in the text that make it a delay notice.
         given_up: Words in the text that make it final, whatever its Action field says.
+        until: Whether its delay notices name Will-Retry-Until: one without is final.
         default: The reason when nothing else says one.
     """
 
@@ -156,6 +157,7 @@ class Dialect:
     returned: tuple[str, ...]
     delayed: PhraseIndex
     given_up: PhraseIndex
+    until: bool
     default: str | None
 
 
@@ -255,6 +257,7 @@ def _dialect(file: str, row: dict[str, Any]) -> Dialect:
             returned=tuple(row.get("returned", ())),
             delayed=PhraseIndex.of(row.get("delayed", ())),
             given_up=PhraseIndex.of(row.get("given_up", ())),
+            until=row.get("until", False),
             default=row.get("default"),
         )
     except ValueError as error:
