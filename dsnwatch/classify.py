@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, Verdict
+from dsnwatch.prose import without_subject
 from dsnwatch.rfc.address import domain_of
 from dsnwatch.rfc.status_code import vague
 from dsnwatch.rules import Rules
@@ -35,16 +36,18 @@ class Evidence(NamedTuple):
 
     Attributes:
         where: Codes to go by, provider, dialect: the conditions a row may set.
+        hosts: Names of the hosts involved, whose words are no evidence ("relay.example.org").
     """
 
     diagnostic: str
     prose: str
     where: Where
+    hosts: tuple[str, ...]
 
     @property
     def flat_prose(self) -> str:
         """The prose in the form phrases are matched in; made when the reply did not decide."""
-        return flatten(self.prose)
+        return _without(self.hosts, flatten(without_subject(self.prose)))
 
 
 def evidence(said: RecipientStatus, report: BounceReport, rules: Rules) -> Evidence:
@@ -58,9 +61,21 @@ def evidence(said: RecipientStatus, report: BounceReport, rules: Rules) -> Evide
     )
     host = report.reporting_mta or ""
     local = bool(domain) and (host == domain or host.endswith("." + domain))
+    hosts = tuple(name for name in (said.remote_mta, host) if name and not name[-1].isdigit())
     return Evidence(
-        flat, said.prose, Where(provider, report.dialect, said.status, said.reply_code, local)
+        _without(hosts, flat),
+        said.prose,
+        Where(provider, report.dialect, said.status, said.reply_code, local),
+        hosts,
     )
+
+
+def _without(hosts: tuple[str, ...], flat: str) -> str:
+    """Put a place in a flat text wherever it names one of the hosts."""
+    for host in hosts:
+        if host in flat:
+            flat = flat.replace(host, "{host}")
+    return flat
 
 
 def matches(known: Evidence, rules: Rules) -> Iterator[Match]:

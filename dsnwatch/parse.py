@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from dsnwatch.model import Action, BounceReport, Kind, OriginalMessage, RecipientStatus
-from dsnwatch.prose import about, aimed, recipients, remote_host, split_returned, whole
+from dsnwatch.prose import (
+    about,
+    aimed,
+    recipients,
+    remote_host,
+    replied,
+    split_returned,
+    whole,
+)
 from dsnwatch.rfc.address import find_all, normalise, typed
 from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
@@ -14,7 +22,7 @@ from dsnwatch.rfc.delivery_status import MAX_GROUPS, diagnostic_of, field_groups
 from dsnwatch.rfc.feedback_report import feedback_report
 from dsnwatch.rfc.headers import Headers
 from dsnwatch.rfc.mime import Pieces, cut
-from dsnwatch.rfc.status_code import from_field, told
+from dsnwatch.rfc.status_code import codes, from_field, told
 from dsnwatch.rules import Rules
 from dsnwatch.rules.dialects import Dialect
 from dsnwatch.rules.phrases import flatten, lowered
@@ -62,8 +70,9 @@ def parse(data: bytes, rules: Rules) -> BounceReport:
 class _Message:
     """One message in the hands of the parser: its pieces, and what was worked out once."""
 
-    def __init__(self, pieces: Pieces, rules: Rules) -> None:
+    def __init__(self, pieces: Pieces, rules: Rules, *, wrapped: bool = False) -> None:
         self.pieces = pieces
+        self.wrapped = wrapped
         self.rules = rules
         self.headers = pieces.headers
         self.text, self.returned, marker = pieces.text, pieces.returned, ""
@@ -130,7 +139,8 @@ class _Message:
         fields, groups = field_groups(body)
         if len(groups) >= MAX_GROUPS:
             self.pieces.defects.append(f"only the first {MAX_GROUPS} recipients are read")
-        found = tuple(self._distinct(self._recipient(group) for group in groups))
+        alone = len(groups) == 1
+        found = tuple(self._distinct(self._recipient(group, alone=alone) for group in groups))
         if not found:
             self.pieces.defects.append("no recipient in the delivery-status part")
             return None
@@ -140,7 +150,7 @@ class _Message:
             return self._made(Kind.AUTO_REPLY, named, ())  # mailbot answers in this form
         return self._made(kind, named, found, fields)
 
-    def _recipient(self, group: dict[str, str]) -> RecipientStatus | None:
+    def _recipient(self, group: dict[str, str], *, alone: bool) -> RecipientStatus | None:
         original = typed(group.get("original-recipient", "")) or None
         final = typed(group.get("final-recipient", "")) or None
         if original is not None and "@" not in original:
@@ -162,7 +172,12 @@ class _Message:
         prose = about(self.text, final or address)
         if action is Action.DELAYED and self._given_up(group, prose):
             action = Action.FAILED
-        reply_code, status = told(from_field(group.get("status", "")), diagnostic, prose)
+        reported = from_field(group.get("status", ""))
+        if not diagnostic or diagnostic.startswith("2"):  # Sendmail 8.17 says "221 bye" of the end
+            diagnostic = replied(self.text, final or address, alone=alone) or diagnostic
+        reply_code, status = told(reported, diagnostic, prose)
+        if reply_code is None:
+            reply_code = codes(replied(self.text, final or address, alone=alone))[0]
         remote = _HOST_TYPE.sub("", group.get("remote-mta", ""), count=1).lower()
         return RecipientStatus(
             recipient=address,
@@ -273,8 +288,9 @@ class _Message:
         """Read what looks like a bounce and no row reads: by flufl.bounce, else by elimination."""
         if not any(row.id == "any" for row in self.dialects):
             return self._made(Kind.OTHER, None, ())
-        if not self.text.strip() and self.pieces.attached is not None:
-            return _Message(cut(self.pieces.attached), self.rules).report()
+        inner = self._unwrapped()
+        if inner is not None and inner.recipients:
+            return inner
         text = unquoted(self.text)
         row = self.rules.dialects.by_id["any"]
         if row.begin.find(flatten(text)):
@@ -285,6 +301,14 @@ class _Message:
         if self.pieces.delivery_status is not None:
             self.pieces.defects.append("a bounce that names nobody")
         return self._made(Kind.OTHER, None, ())
+
+    def _unwrapped(self) -> BounceReport | None:
+        """Read the report that a gateway put into a message of its own which names nobody."""
+        if self.wrapped or self.pieces.attached is None:
+            return None
+        if self.text.strip() and not by_system(self._sender_and_subject[0]):
+            return None
+        return _Message(cut(self.pieces.attached), self.rules, wrapped=True).report()
 
     def _aimed(self, text: str) -> list[RecipientStatus]:
         """Find who is meant when only the words of the text make it a bounce."""

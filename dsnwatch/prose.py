@@ -145,7 +145,7 @@ def _blocks(dialect: Dialect, lines: list[str]) -> list[_Block]:
         opened = _open(dialect, line)
         if opened is not None:
             blocks.append(opened)
-        elif blocks and line:
+        elif blocks and line and _SUBJECT.match(line) is None:
             blocks[-1].lines.append(line)
     return blocks
 
@@ -169,12 +169,20 @@ def _open(dialect: Dialect, line: str) -> _Block | None:
         if named == TOKEN:
             number = mask.count(TOKEN, 0, found.start("addr"))
             address = addresses[number]
-        elif TOKEN in named:
-            continue
+        elif TOKEN in named or not any(map(str.isalnum, named)):
+            continue  # a rule of stars or dashes is nobody
         else:
             address = named
-        said = found.groupdict().get("text") or (mask if len(mask) > _BARE else "")
-        first = 0 if said is mask else mask.count(TOKEN, 0, found.end("addr"))
+        groups = found.groupdict()
+        said = groups.get("text") or ""
+        if said:
+            if said[:1] not in _FAILURES:  # "554 <a@b>... 550 Host unknown": the inner one counts
+                before = (groups.get("code"), groups.get("status"), said)
+                said = " ".join(part for part in before if part)
+            first = mask.count(TOKEN, 0, found.end("addr"))
+        else:
+            said = mask if len(mask) > _BARE else ""
+            first = 0
         for token in addresses[first:]:
             said = said.replace(TOKEN, token, 1)
         return _Block(address, [said] if said else [])
@@ -245,5 +253,50 @@ def about(text: str, address: str) -> str:
     return block if len(block) > len(address) + _SAYS_MORE else text[:MAX_PROSE]
 
 
+_SUBJECT = re.compile(
+    r"^[ \t>*|]*(?:subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|ämne|"
+    r"тема|件名|主题|主題|主旨|제목)[ \t]*[:\uff1a].*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def without_subject(text: str) -> str:
+    """Take out the lines that tell the subject of the returned message, in any language."""
+    return _SUBJECT.sub("", text) if ":" in text or "\uff1a" in text else text
+
+
+def replied(text: str, address: str, *, alone: bool) -> str:
+    """Find what the remote host said of a recipient in Sendmail's transcript of the session.
+
+    Args:
+        text: The report's text.
+        address: The recipient as the report names him.
+        alone: Whether the report is about him only, so that whatever was said was said of him.
+
+    Returns:
+        The reply, or Sendmail's own line about him; "" where the text has no transcript, or the
+        transcript says nothing of him.
+    """
+    at = text.find(_TRANSCRIPT)
+    if at < 0:
+        return ""
+    heard = ""
+    for line in text[at : at + MAX_PROSE].split("\n"):
+        deferred = line.find("... Deferred: ")
+        if line.startswith("<<< ") and line[4:5] in _FAILURES:
+            heard = line[4:]
+            if alone or address in line:
+                return heard
+        elif address in line and deferred >= 0 and line[deferred + 14 : deferred + 15] in _FAILURES:
+            return line[deferred + 14 :]
+        elif line[:1] in _FAILURES and (alone or address in line):
+            return heard or line
+        elif line.startswith("... while talking to"):
+            heard = ""
+    return ""
+
+
+_TRANSCRIPT = "Transcript of session follows"
+_FAILURES = frozenset("45")
 _SAYS_MORE = 8
 _OPENS = re.compile(rf"\s*<?{ADDRESS}>?(?::|\s*$)")

@@ -23,7 +23,9 @@ def by_system(sender: str) -> bool:
     return bool(_SYSTEM.search(address.partition("@")[0] or sender)) or "mail deliver" in sender
 
 
-_SYSTEM = re.compile(r"daemon|post_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce")
+_SYSTEM = re.compile(
+    r"daemon|post_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce|microsoftexchange|mail-?deliver"
+)
 _ANSWERED = (
     "re:",
     "aw:",

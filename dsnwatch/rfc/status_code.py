@@ -22,9 +22,10 @@ _REPLY = re.compile(
     r"(?=[ \-][#(\[<]?[45]\.[0-9]|[ \-]+\S|[ \-]*(?:\n|$)|[.,:;)\]](?: |$))"
 )
 
-# What stands before an enhanced code that follows a reply: "550 ", "550-", "550 <a@b>: ", "550 #".
-_REPLY_THEN = re.compile(r"(?<![0-9.])[245][0-9]{2}[ \-]+(?:<[^<> ]{1,320}>:? ?)?[#(\[]?$")
-_BEHIND_REPLY = frozenset(" -#([")
+# What stands before an enhanced code that follows a reply: "550 ", "550-", "550 <a@b>: ", "550 #",
+# and "550-'" of a Cisco ESA that quotes the reply behind words and a code of its own.
+_REPLY_THEN = re.compile(r"(?<![0-9.])[245][0-9]{2}[ \-]+(?:<[^<> ]{1,320}>:? ?)?['\"]?[#(\[]?$")
+_BEHIND_REPLY = frozenset(" -#(['\"")
 _MARKS = frozenset("#([=<")
 _ANNOUNCED = ("status ", "status: ", "status:", "code ", "code: ", "code:", "smtp; ", "smtp;")
 _NO_CODE = ("exim ", "version ")
