@@ -1,10 +1,10 @@
 """From octets to a `BounceReport`: what the message said, before anyone judges it."""
 
-import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
+from dsnwatch.longtail import blames_receiver, by_library
 from dsnwatch.model import Action, BounceReport, Kind, OriginalMessage, RecipientStatus
 from dsnwatch.prose import (
     about,
@@ -13,9 +13,10 @@ from dsnwatch.prose import (
     remote_host,
     replied,
     split_returned,
+    strangers,
     whole,
 )
-from dsnwatch.rfc.address import find_all, normalise, typed
+from dsnwatch.rfc.address import find_all, typed
 from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
 from dsnwatch.rfc.delivery_status import MAX_GROUPS, diagnostic_of, field_groups
@@ -47,7 +48,7 @@ _FIELDS_IN_TEXT = re.compile(
     r"(?:^|\n)(?=(?:[A-Z][A-Za-z\-]+:[^\n]*\n+){0,8}(?:Final|Original)-Recipient:)", re.IGNORECASE
 )
 _TELLS = ("action", "status", "diagnostic-code")
-_OUR_SIDE = ("to", "delivered-to", "x-original-to", "from", "reply-to", "return-path")
+_OUR_SIDE = ("to", "from", "reply-to", "return-path")
 _SENDERS = ("from", "sender", "reply-to", "return-path", "errors-to")
 
 
@@ -251,6 +252,9 @@ class _Message:
         found = tuple(
             self._distinct(iter(recipients(dialect, text, self.hints, self._sender_and_subject[1])))
         )
+        if dialect.id == "any" and found:
+            meant = strangers([one.recipient for one in found], self.own, self.hints)
+            found = tuple(one for one in found if one.recipient in meant) or found
         if found or not self.headers.get("x-failed-recipients"):
             return found
         return tuple(
@@ -293,11 +297,16 @@ class _Message:
             return inner
         text = unquoted(self.text)
         row = self.rules.dialects.by_id["any"]
+        looks: list[tuple[str, Callable[[str], Iterable[RecipientStatus]]]] = []
+        looks.append((row.id, self._named_in))
         if row.begin.find(flatten(text)):
-            for dialect, look in (("flufl", self._flufl), (row.id, self._aimed)):
-                named = tuple(self._distinct(iter(look(text))))
-                if named:
-                    return self._made(_kind(named), dialect, named)
+            at = 1 if self.hints else 0
+            looks.insert(at, ("flufl", self._flufl))
+            looks.append((row.id, self._aimed))
+        for dialect, look in looks:
+            named = tuple(self._distinct(iter(look(text))))
+            if named:
+                return self._made(_kind(named), dialect, named)
         if self.pieces.delivery_status is not None:
             self.pieces.defects.append("a bounce that names nobody")
         return self._made(Kind.OTHER, None, ())
@@ -310,44 +319,37 @@ class _Message:
             return None
         return _Message(cut(self.pieces.attached), self.rules, wrapped=True).report()
 
+    def _named_in(self, text: str) -> list[RecipientStatus]:
+        """Find who is meant where a mail system gives a cause, and names whom the mail was for."""
+        if not by_system(self._sender_and_subject[0]) or not blames_receiver(text, self.rules):
+            return []
+        row = self.rules.dialects.by_id["any"]
+        return aimed(row, text, self.own, self.hints, named=bool(self.hints))
+
     def _aimed(self, text: str) -> list[RecipientStatus]:
         """Find who is meant when only the words of the text make it a bounce."""
         if self.returned is not None and self.returned.get("list-id") is not None:
             return []
+        subject = self._sender_and_subject[1]
+        if subject.startswith("returned mail:"):  # Sendmail says the cause there, before 8.10
+            text = f"{subject}\n{text}"
+        return aimed(self.rules.dialects.by_id["any"], text, self.own, self.hints)
+
+    @cached_property
+    def own(self) -> list[str]:
+        """Addresses of our side and of the reporting system, which are not meant."""
         headers = [self.headers, *([self.returned] if self.returned else [])]
-        own = [
+        return [
             address
             for block, names in zip(headers, (_OUR_SIDE, _SENDERS), strict=False)
             for name in names
             for address in find_all(block.get(name) or "")
         ]
-        subject = self._sender_and_subject[1]
-        if subject.startswith("returned mail:"):  # Sendmail says the cause there, before 8.10
-            text = f"{subject}\n{text}"
-        return aimed(self.rules.dialects.by_id["any"], text, own, self.hints)
 
     def _flufl(self, text: str) -> Iterator[RecipientStatus]:
         """Let flufl.bounce look at the message without what it returned."""
-        if "@" not in text:
-            return
-        from email.message import Message  # noqa: PLC0415  slow at import, seldom needed
-
-        from flufl.bounce import all_failures  # noqa: PLC0415  likewise
-
-        logging.getLogger("flufl.bounce").disabled = True  # it logs what its detectors trip over
-        message = Message()
-        for name in ("from", "to", "subject"):
-            message[name] = self.headers.text(name).replace("\n", " ")
-        message.set_payload(text[: 1 << 15])
-        try:
-            temporary, permanent = all_failures(message)
-        except (AttributeError, TypeError, ValueError, LookupError):
-            return  # a detector that did not expect such a message
-        for found, action in ((permanent, Action.FAILED), (temporary, Action.DELAYED)):
-            for raw in sorted(found):
-                address = normalise(raw.decode("utf-8", "replace"))
-                if "@" in address:  # it takes "<>:" for somebody
-                    yield self._named(address, action)
+        names = {name: self.headers.text(name) for name in ("from", "to", "subject")}
+        return (self._named(address, action) for address, action in by_library(names, text))
 
     def _distinct(self, found: Iterator[RecipientStatus | None]) -> Iterator[RecipientStatus]:
         """Leave out nobodies and whom the report names a second time."""

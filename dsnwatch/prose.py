@@ -135,6 +135,8 @@ def _blocks(dialect: Dialect, lines: list[str]) -> list[_Block]:
     started = not dialect.begin
     for raw in lines:
         line = raw.strip()[:MAX_LINE]
+        if dialect.others and dialect.names_others(line):
+            continue
         low = lowered(line)
         if blocks and dialect.end.find(low):
             break
@@ -195,8 +197,28 @@ _HOST = re.compile(
 )
 
 
+def strangers(named: Iterable[str], own: Iterable[str], hints: Sequence[str]) -> list[str]:
+    """Leave those who can be meant: nobody who sends or reports, nobody whom one is told to ask.
+
+    Args:
+        named: Addresses that a text names.
+        own: Addresses that are the sender's or the reporting system's.
+        hints: Whom the returned message was for.
+
+    Returns:
+        Those whom the returned message was for; where there are none, those that are nobody's own
+        and nobody's office.
+    """
+    ours = {address.lower() for address in own}
+    meant = {hint.lower() for hint in hints}
+    others = [address for address in named if address.lower() not in ours]
+    return [address for address in others if address.lower() in meant] or [
+        address for address in others if address.partition("@")[0].lower() not in ROLES
+    ]
+
+
 def aimed(
-    dialect: Dialect, text: str, own: Iterable[str], hints: Sequence[str]
+    dialect: Dialect, text: str, own: Sequence[str], hints: Sequence[str], *, named: bool = False
 ) -> list[RecipientStatus]:
     """Find whom a bounce of no known format is about, by who else could be meant.
 
@@ -205,19 +227,18 @@ def aimed(
         text: The report without what it returns.
         own: Addresses that are the sender's or the reporting system's.
         hints: Whom the returned message was for.
+        named: Whether only somebody counts whom the text names and the returned message was for.
 
     Returns:
-        The addresses of the text that the returned message was for; where there are none, those
-        that are nobody's own, when they are few; where the text has none, the one hint.
+        One entry each of `strangers` in the text, when they are few; where the text has none, the
+        one hint.
     """
-    ours = {address.lower() for address in own}
-    named = [
-        address
-        for address in find_all(text[:MAX_PROSE])
-        if address.lower() not in ours and address.partition("@")[0].lower() not in ROLES
-    ]
-    meant = [address for address in named if address in hints] or named
-    if not meant and len(hints) == 1 and hints[0].lower() not in ours:
+    lines = [line for line in text[:MAX_PROSE].split("\n") if not dialect.names_others(line)]
+    meant = strangers(find_all("\n".join(lines)), own, hints)
+    if named:
+        whom = {hint.lower() for hint in hints}
+        meant = [address for address in meant if address.lower() in whom]
+    elif not meant and len(hints) == 1 and hints[0].lower() not in {one.lower() for one in own}:
         meant = list(hints)
     if len(meant) > MAX_AIMED:
         return []

@@ -32,6 +32,7 @@ FLOORS = {
         "classify",
         "attribute",
         "policy",
+        "longtail",
         "prose",
         "sender",
         "ses",

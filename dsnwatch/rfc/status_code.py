@@ -78,15 +78,18 @@ def told(
     silent = status is None
     if status is None or (vague(status) and reported is not None):
         status = reported
-    if silent and reported is not None and reply_code is not None and not vague(reported):
+    if silent and reply_code is not None and status is not None and not vague(status):
         # nullmailer 2.2 reads 4.1.1 out of "550 see RFC2821 4.1.1.1": the reply tells the class.
-        status = reported._replace(klass=int(reply_code[0]))
+        status = status._replace(klass=int(reply_code[0])) if status.klass in _NOT_YET else status
     if prose and (reply_code is None or (silent and (status is None or vague(status)))):
         written_reply, written = codes(prose)
         reply_code = reply_code or written_reply
         if silent and written is not None and (status is None or not vague(written)):
             status = written if status is None or vague(status) else status
     return reply_code, status
+
+
+_NOT_YET = frozenset({4, 5})
 
 
 def vague(code: StatusCode) -> bool:

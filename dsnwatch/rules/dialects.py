@@ -34,8 +34,8 @@ _PLACE = re.compile(r"\{(\*|[a-z]+)\}")
 _IN_TEXT = re.compile(ADDRESS)
 SHAPE = {
     "id": TEXT, "name": TEXT, "kind": TEXT, "signs": TABLES, "begin": TEXTS, "end": TEXTS,
-    "recipient": TEXTS, "returned": TEXTS, "delayed": TEXTS, "given_up": TEXTS, "until": FLAG,
-    "default": TEXT, "source": TEXT,
+    "recipient": TEXTS, "others": TEXTS, "returned": TEXTS, "delayed": TEXTS, "given_up": TEXTS,
+    "until": FLAG, "default": TEXT, "source": TEXT,
 }  # fmt: skip
 _SIGNS = ("from", "subject", "header", "text")
 
@@ -138,6 +138,7 @@ class Dialect:
         end: Recipients stand before a line that holds one of these.
         recipient: Templates of a line that names a failed recipient; what follows it up to the
             next one is said of that recipient.
+        others: How lines begin that name somebody else; what stands before letters does not count.
         local: Whether one of the templates takes a bare local part.
         returned: Lines behind which the returned message stands.
         delayed: Words in the text that make it a delay notice.
@@ -153,12 +154,17 @@ class Dialect:
     begin: PhraseIndex
     end: PhraseIndex
     recipient: tuple[re.Pattern[str], ...]
+    others: tuple[str, ...]
     local: bool
     returned: tuple[str, ...]
     delayed: PhraseIndex
     given_up: PhraseIndex
     until: bool
     default: str | None
+
+    def names_others(self, line: str) -> bool:
+        """Whether a line names somebody who is not meant ("From: ...")."""
+        return bool(self.others) and lowered(line.lstrip(_RULES)).startswith(self.others)
 
 
 class DialectTable:
@@ -253,6 +259,7 @@ def _dialect(file: str, row: dict[str, Any]) -> Dialect:
             begin=PhraseIndex.of(row.get("begin", ())),
             end=PhraseIndex.of(row.get("end", ())),
             recipient=tuple(compile_line(text) for text in row.get("recipient", ())),
+            others=tuple(row.get("others", ())),
             local=any("{local}" in text for text in row.get("recipient", ())),
             returned=tuple(row.get("returned", ())),
             delayed=PhraseIndex.of(row.get("delayed", ())),

@@ -5,7 +5,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsnwatch.model import Action
-from dsnwatch.prose import about, aimed, recipients, remote_host, split_returned, whole
+from dsnwatch.prose import (
+    about,
+    aimed,
+    recipients,
+    remote_host,
+    split_returned,
+    strangers,
+    whole,
+)
 from dsnwatch.rules.dialects import Dialect
 from tests.reading.builders import READER
 from tests.rfc.builders import MAILISH, grows_with_length
@@ -100,6 +108,40 @@ def test_nobodys_own_address_is_the_one_meant() -> None:
     assert [one.recipient for one in aimed(ANY, text, ["news@example.com"], [])] == [
         "anne@example.org"
     ]
+
+
+def test_whom_the_mail_was_for_is_meant_before_anybody_else() -> None:
+    text = "anne@example.org, carol@example.net and info@example.com are in it"
+    assert [one.recipient for one in aimed(ANY, text, [], ["info@example.com"])] == [
+        "info@example.com"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("named", "own", "hints", "left"),
+    [
+        (["a@x.example", "b@x.example"], ["A@x.example"], [], ["b@x.example"]),
+        (["a@x.example", "postmaster@x.example"], [], [], ["a@x.example"]),
+        (["postmaster@x.example"], [], ["Postmaster@x.example"], ["postmaster@x.example"]),
+        (["a@x.example", "b@x.example"], [], ["b@x.example"], ["b@x.example"]),
+        (["a@x.example"], ["a@x.example"], ["a@x.example"], []),
+        ([], [], ["a@x.example"], []),
+    ],
+    ids=["own", "office", "office meant", "meant", "own and meant", "nobody"],
+)
+def test_those_are_left_who_can_be_meant(
+    named: list[str], own: list[str], hints: list[str], left: list[str]
+) -> None:
+    assert strangers(named, own, hints) == left
+
+
+def test_line_that_names_somebody_else_names_no_recipient() -> None:
+    text = (
+        "Could not be delivered to the following recipient:\n"
+        "From: carol@example.net\nMessage-ID: <1@example.net>\n* Reply-To: dave@example.net\n"
+        "Recipient: anne@example.org no such user\n"
+    )
+    assert [one.recipient for one in recipients(ANY, text)] == ["anne@example.org"]
 
 
 def test_too_many_addresses_mean_nobody() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dsnwatch.model import Kind
 from dsnwatch.prose import recipients, replied, without_subject
 from tests.reading.builders import (
     READER,
@@ -104,3 +105,70 @@ def test_transcript_about_one_recipient_need_not_name_him() -> None:
 
 def test_text_without_a_transcript_tells_nothing() -> None:
     assert replied("<<< 550 no such user", "anne@example.org", alone=True) == ""
+
+
+# -------------------------------------------------------------------- what nobody has a row for
+
+UNHEARD = """\
+Job 88120 closed.
+Questions go to carol@example.org
+  peer 203.0.113.9 answered 550 no such user here
+  target was anne@example.org
+
+----- Original message follows -----
+
+From: news@example.com
+To: {}
+Subject: The letter of March
+"""
+
+
+def test_whom_the_mail_was_for_is_found_where_a_mail_system_gives_a_cause() -> None:
+    letter = a_letter(UNHEARD.format("anne@example.org"), from_=MDAEMON, subject="Gateway report")
+    assert the_verdict(letter).reason == "user_unknown"
+    assert [one.recipient for one in READER.read(letter).report.recipients] == ["anne@example.org"]
+
+
+def test_nobody_is_found_by_that_in_what_a_person_writes() -> None:
+    letter = a_letter(UNHEARD.format("anne@example.org"), subject="Gateway report")
+    assert READER.read(letter).report.recipients == ()
+
+
+def test_nobody_is_found_by_that_without_a_cause() -> None:
+    text = UNHEARD.format("anne@example.org").replace("550 no such user here", "with joy")
+    assert READER.read(a_letter(text, from_=MDAEMON)).report.recipients == ()
+
+
+# ---------------------------------------------------------------------- fields that contradict
+
+
+@pytest.mark.parametrize(
+    ("status", "diagnostic", "permanent"),
+    [
+        ("4.1.1", "smtp; 550 see RFC2821 4.1.1.1 for syntax", True),
+        ("5.3.0", "smtp; 450 come back", False),
+        ("5.1.1", "smtp; 550 no such user", True),
+        ("4.0.0", "smtp; 554 no", False),
+    ],
+)
+def test_reply_tells_the_class_where_the_field_contradicts_it(
+    status: str,
+    diagnostic: str,
+    permanent: bool,  # noqa: FBT001  a row of a table
+) -> None:
+    bounce = a_bounce(Group(status=status, diagnostic=diagnostic), text="Sorry.")
+    assert the_verdict(bounce).permanent is permanent
+
+
+NULLMAILER = (
+    "This is the nullmailer delivery system.  The message attached below\n"
+    "has not been delivered to one or more of the intended recipients:\n\n\t<anne@example.org>\n"
+)
+
+
+def test_delay_of_nullmailer_that_tells_no_end_is_the_end() -> None:
+    group = Group(action="delayed", status="4.2.2", diagnostic="SMTP; 452 4.2.2 mailbox full")
+    assert READER.read(a_bounce(group, text=NULLMAILER)).report.kind is Kind.BOUNCE
+    until = str(group) + "Will-Retry-Until: Fri, 3 Apr 2026 12:00:00 +0000"
+    waiting = a_bounce(group, text=NULLMAILER).replace(str(group).encode(), until.encode() + b"\n")
+    assert READER.read(waiting).report.kind is Kind.DELAY

@@ -118,3 +118,16 @@ def test_work_grows_with_the_number_of_fields() -> None:
     assert grows_with_length(
         lambda size: field_groups("".join(f"X-{n}: y\n" for n in range(size)).encode())
     )
+
+
+def test_lines_of_a_reply_that_are_not_folded_belong_to_the_reply() -> None:
+    body = (
+        b"Reporting-MTA: dns; a.example\n\nFinal-Recipient: rfc822; anne@example.org\n"
+        b"Diagnostic-Code: SMTP; 550-5.1.1 no such\n550 5.1.1 user: see https://a.example\n"
+        b"Action: failed\n"
+    )
+    _, (group,) = field_groups(body)
+    assert group["diagnostic-code"] == (
+        "SMTP; 550-5.1.1 no such 550 5.1.1 user: see https://a.example"
+    )
+    assert group["action"] == "failed"
