@@ -173,3 +173,23 @@ class Watch:
 def fingerprint(data: bytes) -> str:
     """The fingerprint of a message."""
     return RawMessage(data, "", "").fingerprint
+
+
+def a_bounce(number: int) -> bytes:
+    """A hard bounce of a recipient of its own."""
+    return (
+        "From: MAILER-DAEMON@mx.example.net\n"
+        "To: bounces@example.org\n"
+        "Subject: Undelivered Mail Returned to Sender\n"
+        f"Message-ID: <report{number}@mx.example.net>\n"
+        "MIME-Version: 1.0\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n'
+        "\n--b\nContent-Type: text/plain\n\nIt could not be delivered.\n"
+        "\n--b\nContent-Type: message/delivery-status\n\n"
+        "Reporting-MTA: dns; mx.example.net\n\n"
+        f"Final-Recipient: rfc822; user{number}@example.com\n"
+        "Action: failed\nStatus: 5.1.1\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 User unknown\n"
+        "\n--b\nContent-Type: text/rfc822-headers\n\n"
+        f"Message-ID: <letter{number}@example.org>\nSubject: News\n\n--b--\n"
+    ).encode()
