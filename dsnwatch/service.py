@@ -148,7 +148,7 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
         await self._writer.start()
         try:
-            await self._arrange()
+            await self._arrange(self._loaded)
             notify("READY=1")
             log_ready(self._parts)
             await self._watch()
@@ -212,26 +212,31 @@ class Service:
             self._written, self._written_at = dict(figures), time.monotonic()
 
     async def _take_over(self) -> None:
-        """Read everything anew; what cannot be read leaves all as it was."""
+        """Read everything anew; where something is wrong with it, all stays as it was."""
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             loaded = await asyncio.to_thread(self._load)
+            await self._arrange(loaded)
         except DsnwatchError as error:
             log_refused(error)
+            await self._arrange(self._loaded)  # what was stopped for it is started again
         else:
             self._loaded = loaded
             self._ingest.use(loaded.reader, loaded.policy)
-            await self._arrange()
             log_reloaded(self._parts)
         notify("READY=1")
 
-    async def _arrange(self) -> None:
-        """Stop what is no longer asked for, and start what is new."""
-        surroundings = Surroundings(self._loaded.configuration, self._store, self._inbox.submit)
+    async def _arrange(self, loaded: Loaded) -> None:
+        """Stop what is no longer asked for, and start what is new.
+
+        Raises:
+            DsnwatchError: Something cannot be planned (nothing has changed then) or started.
+        """
+        surroundings = Surroundings(loaded.configuration, self._store, self._inbox.submit)
         wanted = {
             planned.name: planned
             for planner in self._planners
-            for planned in planner(self._loaded.configuration)
+            for planned in planner(loaded.configuration)
         }
         gone = [
             name
