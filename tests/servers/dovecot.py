@@ -235,7 +235,7 @@ class Account:
     def deliver(self, messages: Iterable[bytes], folder: str = "INBOX") -> None:
         """Put messages into a folder as a delivery agent does, in this order."""
         place = self.maildir if folder == "INBOX" else self.maildir / f".{folder}"
-        if not place.exists():
+        if not all((place / name).exists() for name in ("new", "cur", "tmp")):
             with self.client() as client:
                 client.select_folder(folder)
         for data in messages:
