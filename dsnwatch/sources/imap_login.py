@@ -24,6 +24,18 @@ class AccessToken:
     expires_at: datetime | None = None
 
 
+class Fetch(Protocol):
+    """Gets a token that is good for a while yet; may ask the network."""
+
+    def __call__(self, *, renew: bool) -> AccessToken:
+        """Get it; with `renew`, one that was not given before.
+
+        Raises:
+            DsnwatchError: There is none to be had.
+        """
+        ...
+
+
 class Login(Protocol):
     """A way in."""
 
@@ -79,15 +91,10 @@ class Password:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Logs in with an access token.
-
-    Attributes:
-        fetch: Gets a token that is good for a while yet; given True, one that is new. May ask the
-            network.
-    """
+    """Logs in with an access token."""
 
     user: str
-    fetch: Callable[[bool], AccessToken]
+    fetch: Fetch
 
     @property
     def renewable(self) -> bool:
@@ -96,7 +103,7 @@ class Bearer:
 
     def log_in(self, client: Any, *, renew: bool) -> datetime | None:  # noqa: ANN401  as above
         """Log in by OAUTHBEARER (RFC 7628), else by XOAUTH2."""
-        token = self.fetch(renew)
+        token = self.fetch(renew=renew)
         if client.has_capability("AUTH=OAUTHBEARER"):
             who = self.user.replace("=", "=3D").replace(",", "=2C")
             first = f"n,a={who},\x01host={client.host}\x01port={client.port}\x01"

@@ -14,11 +14,8 @@ from typing import Any, Final
 
 from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.errors import ConfigError
-from dsnwatch.sources.imap_login import AccessToken
+from dsnwatch.sources.imap_login import AccessToken, Fetch
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
-
-Fetch = Callable[[bool], AccessToken]
-"""Gets a token; given True, one that is new."""
 
 Secret = Callable[[str], str]
 """Reads the secret that a key of the section names: `client_secret_file`."""
@@ -79,7 +76,7 @@ def failed(name: str, why: str, *, step: str, network: bool = False) -> MailboxE
 
 
 def _from_command(name: str, command: Sequence[str]) -> Fetch:
-    def fetch(_renew: bool) -> AccessToken:  # noqa: FBT001  the shape of Fetch
+    def fetch(*, renew: bool) -> AccessToken:  # noqa: ARG001  each of its tokens is new
         step = "run token_command by hand as the user dsnwatch runs as"
         try:
             done = subprocess.run(  # noqa: S603  what the operator configured, and no shell
@@ -127,7 +124,7 @@ def _from_google(section: MailboxSection, secret: Secret) -> Fetch:
     exceptions = extra("google.auth.exceptions", "google", "google-auth")
     state: dict[str, Any] = {}
 
-    def fetch(renew: bool) -> AccessToken:  # noqa: FBT001  the shape of Fetch
+    def fetch(*, renew: bool) -> AccessToken:
         text = secret("credentials_file")
         if state.get("text") != text:  # the first time, or the file has changed
             state.update(text=text, credentials=_google_credentials(section, text))
@@ -192,7 +189,7 @@ def _from_microsoft_for_an_app(section: MailboxSection, secret: Secret) -> Fetch
     msal = extra("msal", "microsoft", "msal")
     state: dict[str, Any] = {}
 
-    def fetch(renew: bool) -> AccessToken:  # noqa: FBT001  the shape of Fetch
+    def fetch(*, renew: bool) -> AccessToken:
         if section.client_certificate_file:
             pem = secret("client_certificate_file")
             credential: object = {"private_key": pem, "public_certificate": pem}
@@ -216,7 +213,7 @@ def _from_microsoft_for_an_app(section: MailboxSection, secret: Secret) -> Fetch
 
 
 def _from_microsoft_for_a_person(section: MailboxSection, cache: Path) -> Fetch:
-    def fetch(renew: bool) -> AccessToken:  # noqa: FBT001  the shape of Fetch
+    def fetch(*, renew: bool) -> AccessToken:
         scopes = [section.scope or PERSON_SCOPE]
         with PersonApp(section, cache) as app:
             accounts = app.get_accounts(username=section.user) or app.get_accounts()

@@ -294,7 +294,10 @@ def test_password_is_not_sent_where_login_is_disabled(at: At) -> None:
 
 @pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "XOAUTH2"])
 def test_token_is_shown_by_the_mechanism_the_server_has(at: At, mechanism: str) -> None:
-    login = Bearer("anne@example.org", lambda _renew: AccessToken("tok"))
+    def fetch(*, renew: bool) -> AccessToken:
+        return AccessToken("new" if renew else "tok")
+
+    login = Bearer("anne@example.org", fetch)
     with holding(capabilities=f"IMAP4rev1 AUTH={mechanism} MOVE", passwords={"tok"}) as server:
         assert swept(at(server, login)) == numbered(3)
     (shown,) = server.shown
@@ -309,7 +312,7 @@ def test_token_is_shown_by_the_mechanism_the_server_has(at: At, mechanism: str) 
 def test_refused_token_is_replaced_once(at: At, mechanism: str) -> None:
     asked: list[bool] = []
 
-    def fetch(renew: bool) -> AccessToken:  # noqa: FBT001  the shape of Fetch
+    def fetch(*, renew: bool) -> AccessToken:
         asked.append(renew)
         return AccessToken("new" if renew else "old")
 

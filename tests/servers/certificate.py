@@ -7,8 +7,10 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,15 @@ class Certificate:
     both: Path
 
 
-def a_certificate(folder: Path, *names: str) -> Certificate:
+def a_certificate(folder: Path, *names: str, key: Key | None = None) -> Certificate:
     """Make a self-signed certificate.
 
     Args:
         folder: Where to put it.
         names: Host names beside 127.0.0.1.
+        key: To use; None makes one.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0] if names else "loopback")])
     now = datetime.now(UTC)
     alternatives: list[x509.GeneralName] = [x509.IPAddress(ip_address("127.0.0.1"))]

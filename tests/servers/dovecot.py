@@ -65,6 +65,9 @@ service imap-login {{
 }}
 service anvil {{
   client_limit = 1000
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 """
 
@@ -103,6 +106,7 @@ class Dovecot:
         separator: str = "/",
         junk: str = "Spam",
         oauth: str = "",
+        mechanisms: str = "XOAUTH2 OAUTHBEARER",
     ) -> Iterator["Dovecot"]:
         r"""Start one, and end it and remove its mail when the block ends.
 
@@ -111,6 +115,7 @@ class Dovecot:
             separator: Between levels.
             junk: What the folder marked \Junk is called; "" for none.
             oauth: Where tokens are looked at: the URL of a token information service.
+            mechanisms: How tokens are shown.
         """
         program, _ = need("dovecot", "doveadm", root=True)
         # Not pytest's own folder: the next run of it shuts out everybody but root.
@@ -129,7 +134,7 @@ class Dovecot:
                 "active_value = true\nforce_introspection = yes\n"
             )
             passdb = (
-                "passdb {\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n"
+                f"passdb {{\n  driver = oauth2\n  mechanisms = {mechanisms}\n"
                 f"  args = {folder}/oauth.conf\n}}"
             )
         (folder / "dovecot.conf").write_text(
@@ -137,7 +142,7 @@ class Dovecot:
                 folder=folder,
                 certificate=certificate.certificate,
                 key=certificate.key,
-                mechanisms=" xoauth2 oauthbearer" if oauth else "",
+                mechanisms=f" {mechanisms}" if oauth else "",
                 passdb=passdb,
                 password=PASSWORD,
                 uid=UID,
