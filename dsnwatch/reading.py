@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dsnwatch.classify import classify, evidence, matches, reason_of
 from dsnwatch.model import BounceReport, Match, Reading, RecipientStatus, Verdict
-from dsnwatch.parse import parse
+from dsnwatch.report import parse
 from dsnwatch.rfc.delivery_status import field_groups
 from dsnwatch.rfc.mime import cut
 from dsnwatch.rules import Rules, load

@@ -28,7 +28,7 @@ FLOORS = {
     },
     3: {
         "reading",
-        "parse",
+        "report",
         "classify",
         "attribute",
         "policy",
