@@ -322,6 +322,16 @@ class Reading(NamedTuple):
     report: BounceReport
     verdicts: tuple[Verdict | None, ...]
 
+    @property
+    def kind(self) -> Kind:
+        """What the message is."""
+        return self.report.kind
+
+    @property
+    def recipients(self) -> tuple[tuple[RecipientStatus, Verdict | None], ...]:
+        """Each recipient with the verdict on him; for who got the mail it is None."""
+        return tuple(zip(self.report.recipients, self.verdicts, strict=True))
+
 
 class Attribution(NamedTuple):
     """Which recipient and which mail of ours an event is about, and how far to believe it.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from dsnwatch.classify import classify, evidence, matches, reason_of
@@ -106,6 +107,12 @@ class Reader:
         return Explained(
             one, verdict, known.where.provider, known.diagnostic, known.flat_prose, steps
         )
+
+
+@cache
+def built_in() -> Reader:
+    """Give the reader that goes by the built-in rules alone; made once."""
+    return Reader.load()
 
 
 def contract(source: str, reading: Reading) -> dict[str, object]:

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,6 +184,30 @@ def a_failure(text: str) -> RecipientStatus:
 def test_command_shown_is_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run([*arguments, "--help"]) == 0
     assert "Usage: dsnwatch" in capsys.readouterr().out
+
+
+PROGRAMS = re.findall(
+    r"^```python\n(.*?)^```\n\n^```text\n(.*?)^```$",
+    text_of("library.md"),
+    flags=re.MULTILINE | re.DOTALL,
+)
+
+
+def test_every_program_in_the_library_document_shows_what_it_prints() -> None:
+    assert len(blocks(text_of("library.md"), "python")) == len(PROGRAMS) > 0
+
+
+@pytest.mark.parametrize(("program", "printed"), PROGRAMS)
+def test_program_shown_prints_what_is_shown(program: str, printed: str) -> None:
+    done = subprocess.run(  # noqa: S603  our own documents
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (printed, "")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
