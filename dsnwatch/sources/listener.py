@@ -216,10 +216,9 @@ class Listener:
         """
         if client is None or self.section.protocol == "lmtp":
             return None
-        try:
-            address = IPv6Address(client.partition("%")[0])
-        except ValueError:
+        if ":" not in client:
             return client
+        address = IPv6Address(client.partition("%")[0])
         return str(address.ipv4_mapped or IPv6Network((address, PREFIX), strict=False))
 
     async def _wait_for_all(self) -> None:

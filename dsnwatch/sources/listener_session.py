@@ -49,14 +49,15 @@ class Session(Wire):
         super().__init__(house, client, patience)
         self._lmtp = house.section.protocol == "lmtp"
         self._hello = "LHLO" if self._lmtp else "EHLO"
+        self._smtp_methods = {name: getattr(self, method) for name, method in COMMANDS}
 
     def __dir__(self) -> tuple[str, ...]:
-        """Name the commands there are.
+        """Name nothing.
 
-        aiosmtpd goes through every name of an object for each connection, to find its commands and
-        its ways of AUTH: 165 µs with all of them, 25 with these, and no AUTH.
+        For each connection aiosmtpd goes twice through every name of an object, to find its
+        commands and its ways of AUTH: 165 µs. The commands are told above, and AUTH is none.
         """
-        return COMMANDS
+        return ()
 
     async def smtp_HELO(self, hostname: str | None) -> None:
         """Begin, without extensions."""
@@ -255,7 +256,9 @@ class Session(Wire):
         self.envelope = self._create_envelope()
 
 
-COMMANDS: Final = tuple(name for name in vars(Session) if name.startswith("smtp_"))
+COMMANDS: Final = tuple(
+    (method.removeprefix("smtp_"), method) for method in vars(Session) if method[:5] == "smtp_"
+)
 
 
 def _shown(text: str) -> str:

@@ -216,8 +216,9 @@ class Wire(SMTP):
                 self.cut(f"{reply}\r\n{TOO_MANY_ERRORS}")
         if self._cut_off:
             raise asyncio.CancelledError
+        self._writer.write(f"{reply}\r\n".encode())
         try:
-            await super().push(reply)
+            await self._writer.drain()
         except ConnectionError:
             raise asyncio.CancelledError from None
         self._heard = self.loop.time()
@@ -240,6 +241,11 @@ class Wire(SMTP):
         self._stops = True
         if not self._storing and (self.envelope is None or self.envelope.mail_from is None):
             self.cut(STOPPING)
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """Set aiosmtpd's own timer for the PROXY header only; it would do so at each command."""
+        if self._timeout_handle is None or duration is not None or not self._checks_lines:
+            super()._reset_timeout(duration)
 
     def abandon(self) -> None:
         """Close at once: time is up."""

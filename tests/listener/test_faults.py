@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import sqlite3
+import struct
 import subprocess
 import threading
 import time
@@ -186,3 +188,49 @@ def test_stopped_in_the_middle_it_has_whatever_it_answered_for(tmp_path: Path) -
         assert daemon.stop() == 0
         client.join()
     assert load.answered == set(numbers_in(daemon))
+
+
+def descriptors(daemon: Daemon) -> int:
+    return len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
+
+
+def resident(daemon: Daemon) -> int:
+    """Give the memory a daemon holds, in KiB."""
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
+
+
+def come_and_go(port: int, number: int) -> None:
+    """Make a connection, and leave it in one of the ways that clients have."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        if number % 4 == 0:  # hangs up at once, with a reset
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return
+        client.recv(200)
+        if number % 4 == 1:  # hangs up in a message
+            client.sendall(b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<bounces@return.test>\r\nDATA\r\n")
+        elif number % 4 == 2:  # is thrown out
+            client.sendall(b"NOOP\n")
+            client.recv(200)
+        else:  # says goodbye
+            client.sendall(b"QUIT\r\n")
+            client.recv(200)
+
+
+CONNECTIONS = int(os.environ.get("DSNWATCH_TEST_CONNECTIONS", "3000"))
+"""How many come and go; with 100000 it takes two minutes and more."""
+
+
+def test_connections_without_end_leave_nothing_behind(tmp_path: Path) -> None:
+    with running(tmp_path, LISTENER) as daemon:
+        for number in range(1000):
+            come_and_go(daemon.port, number)
+        open_, held = descriptors(daemon), resident(daemon)
+        for number in range(CONNECTIONS - 1000):
+            come_and_go(daemon.port, number)
+        for _ in range(500):
+            if descriptors(daemon) <= open_:
+                break
+            time.sleep(0.02)
+        assert descriptors(daemon) <= open_
+        assert resident(daemon) < held + 8 * 1024
