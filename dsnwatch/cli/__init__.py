@@ -35,6 +35,7 @@ COMMANDS = {
     "check": "check",
     "suppressions": "suppressions",
     "events": "events",
+    "messages": "messages",
     "quarantine": "quarantine",
     "rules": "rules",
     "config": "config",

@@ -1,10 +1,10 @@
 """`dsnwatch quarantine`: messages that nobody could read, kept with their bytes for a person."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsnwatch.cli.octets import first_lines, write_raw
 from dsnwatch.cli.options import (
     ConfigOption,
     JsonOption,
@@ -31,8 +31,6 @@ app = typer.Typer(
 
 BATCH = 20
 """Messages read again in one transaction; each may be large."""
-
-SHOWN_LINES = 20
 
 _COLUMNS = (Column("id", 26), Column("since (UTC)", 16), Column("where and why"))
 
@@ -91,20 +89,13 @@ def show(
     with place.store() as opened:
         item = _item(opened, id_)
     if raw:
-        if sys.stdout.isatty():
-            raise UsageError("--raw to a terminal could command it; send it into a file: > odd.eml")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(item.raw.data)
+        write_raw(item.raw.data)
     elif as_json:
         json_line(_as_dict(item) | {"octets": len(item.raw.data)})
     else:
         fields(_as_dict(item) | {"octets": len(item.raw.data)})
         line()
-        lines = item.raw.data.splitlines()
-        for text in lines[:SHOWN_LINES]:
-            line(f"  {text[:76].decode('ascii', 'backslashreplace')}")
-        if len(lines) > SHOWN_LINES:
-            line(f"  ... and {len(lines) - SHOWN_LINES} lines more")
+        first_lines(item.raw.data)
 
 
 @app.command(
