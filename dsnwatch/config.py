@@ -180,8 +180,9 @@ class Configuration:
         Passwords inside URLs are replaced by `***`.
         """
         for key, value in _leaves(self.settings.model_dump(mode="json")):
-            if key == ("store", "url") and isinstance(value, str):
-                value = redacted(value)  # noqa: PLW2901  one that may be shown
+            if key[-1] == "url" and isinstance(value, str):
+                # One that may be shown: what stands behind the ? of a hook's is often a token.
+                value = redacted(value, all_of_query=key[0] == "hook")  # noqa: PLW2901
             yield ".".join(map(str, key)), value, self._origin(key)
 
     def _origin(self, key: Sequence[str | int]) -> str:
@@ -266,10 +267,10 @@ def _leaves(value: object, key: tuple[str | int, ...] = ()) -> Iterator[tuple[Ke
         yield key, value
 
 
-def redacted(url: str) -> str:
-    """Write a database URL without the password in it."""
+def redacted(url: str, *, all_of_query: bool = False) -> str:
+    """Write a URL without the password in it."""
     parts = urlsplit(url)
-    if "password" in parts.query.lower():
+    if "password" in parts.query.lower() or (all_of_query and parts.query):
         parts = parts._replace(query="***")
     if parts.password is None:
         return parts.geturl() if parts.query == "***" else url

@@ -15,6 +15,7 @@ from dsnwatch.config_sections import Section, option
 from dsnwatch.config_values import Duration
 
 Format = Literal["dsnwatch", "cloudevents", "postmark", "sendgrid", "ses", "mailgun", "listmonk"]
+Class = Literal["hard", "soft", "block", "undetermined"]
 LeastTrust = Literal["signed", "matched", "vouched", "dkim", "claimed"]
 Tls = Literal["implicit", "starttls", "none"]
 
@@ -69,7 +70,7 @@ class HookSection(Section):
         "The events to tell, as docs/events lists them; suppression.* is all of that family.",
         unit="list of texts",
     )
-    classes: tuple[str, ...] = option(
+    classes: tuple[Class, ...] = option(
         (),
         "Only events of these classes (hard, soft, block, undetermined); those without a class "
         "pass.",

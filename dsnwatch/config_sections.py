@@ -91,3 +91,8 @@ class KeepSection(Section):
         "How long events and the facts of their messages stay.",
         unit='length of time ("1d" to "3650d", or "never")',
     )
+    dead_letters: Keep = option(
+        timedelta(days=90),
+        "How long what a hook could not be told stays (`dsnwatch hooks dead`).",
+        unit='length of time ("1d" to "3650d", or "never")',
+    )

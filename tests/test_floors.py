@@ -44,7 +44,7 @@ FLOORS = {
         "harvest",
     },
     4: {"sources", "store", "hooks", "lookup"},
-    5: {"ingest", "book", "inbox", "outbox", "watch", "replay"},
+    5: {"ingest", "book", "inbox", "outbox", "watch", "replay", "retell"},
     6: {"cli", "http", "service", "service_parts", "__main__"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

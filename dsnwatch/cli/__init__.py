@@ -38,6 +38,7 @@ COMMANDS = {
     "messages": "messages",
     "quarantine": "quarantine",
     "rules": "rules",
+    "hooks": "hooks",
     "config": "config",
     "db": "db",
 }

@@ -40,6 +40,8 @@ def check(
     sqlite_path(place.store_url())
     place.reader()
     place.policy()
+    place.subscriptions()
+    place.check_hooks()
     path = place.configuration.file.path
     line(f"{path}: all is well" if path else "no configuration file; the defaults hold")
 

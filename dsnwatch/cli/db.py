@@ -48,9 +48,9 @@ def upgrade(
 
 @app.command(
     short_help="Let go of what has been kept long enough.",
-    help="Delete the bytes of messages and the events that were stored longer ago than "
-    "keep.raw_messages and keep.events say. Suppressions, the events they rest on, the facts of "
-    "messages and the audit log stay.",
+    help="Delete the bytes of messages, the events, and what hooks could not be told, that were "
+    "stored longer ago than keep.raw_messages, keep.events and keep.dead_letters say. "
+    "Suppressions, the events they rest on, the facts of messages and the audit log stay.",
     epilog="""\b
     Every night, from a timer:
       dsnwatch db sweep
@@ -72,13 +72,19 @@ def sweep(
         with opened.write() as writer:
             raw = writer.sweep_raw(_before(now, keep.raw_messages))
             events = writer.sweep_events(_before(now, keep.events))
-            if raw or events:
-                detail = {"raw_messages": raw, "events": events}
+            dead = writer.deliveries.sweep(_before(now, keep.dead_letters))
+            if raw or events or dead:
+                detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
                 writer.audit(now, who(), "store.sweep", opened.where, "keep", detail)
         if as_json:
-            json_line({"store": opened.where, "raw_messages": raw, "events": events})
+            json_line(
+                {"store": opened.where, "raw_messages": raw, "events": events, "dead_letters": dead}
+            )
             return
-        line(f"{opened.where}: let go of the bytes of {raw} messages and of {events} events")
+        line(
+            f"{opened.where}: let go of the bytes of {raw} messages, of {events} events and of "
+            f"{dead} dead letters"
+        )
 
 
 def _before(now: datetime, keep: timedelta | None) -> datetime:

@@ -120,6 +120,20 @@ class Place:
 
         return Policy.preset(self.configuration.settings.policy.preset)
 
+    def check_hooks(self) -> None:
+        """See that every hook can be made, has the secrets it needs, and wants what there is.
+
+        Raises:
+            ConfigError: One cannot.
+        """
+        from dsnwatch.hooks import check_reasons, open_hook  # noqa: PLC0415  needs the configuration
+        from dsnwatch.rules import load  # noqa: PLC0415  only where it is asked for
+
+        known = load().categories
+        for number, section in enumerate(self.configuration.settings.hook):
+            check_reasons(section, known)
+            open_hook(section, self.configuration, number).close()
+
     def subscriptions(self) -> "Subscriptions":
         """Find which of the configured hooks want to be told of what.
 

@@ -5,7 +5,7 @@ A new kind is a file in this folder that keeps `Hook`, a line in `KINDS`, and a 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 GROUP: Final = "dsnwatch.hooks"
 """The entry points by which other packages bring kinds: a name, and what makes a hook of it."""
+
+
+OTHER_REASONS: Final = ("complaint", "unsubscribe", "manual")
+"""What a suppression can be for beside the reasons of the taxonomy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,24 @@ def subscriptions_of(sections: Sequence["HookSection"]) -> Subscriptions:
         ConfigError: One of them wants an event there is none of, or that its format cannot say.
     """
     return Subscriptions([subscription_of(each) for each in sections])
+
+
+def check_reasons(section: "HookSection", known: Iterable[str]) -> None:
+    """See that the reasons a hook wants are some.
+
+    Args:
+        section: What is configured.
+        known: The reasons of the taxonomy.
+
+    Raises:
+        ConfigError: One of them is none.
+    """
+    reasons = [*known, *OTHER_REASONS]
+    for reason in section.reasons:
+        if reason not in reasons:
+            near = get_close_matches(reason, reasons, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "docs/reasons.md lists them"
+            raise ConfigError(f"hook '{section.name}': reasons: '{reason}' is none; {hint}")
 
 
 def subscription_of(section: "HookSection") -> Subscription:

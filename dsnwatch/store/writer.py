@@ -36,7 +36,13 @@ from dsnwatch.model import (
 )
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store.answers import QuarantineItem
-from dsnwatch.store.deliveries import into_lanes, into_outbox, lane_rows, outbox_rows
+from dsnwatch.store.deliveries import (
+    Deliveries,
+    into_lanes,
+    into_outbox,
+    lane_rows,
+    outbox_rows,
+)
 from dsnwatch.store.ids import first_id, new_id
 from dsnwatch.store.inserts import Inserting, laid_out, over, plain
 from dsnwatch.store.replays import ReplayWrites
@@ -197,6 +203,11 @@ class Writer(ReplayWrites):
             return
         self._insert(OUTBOX, rows, into_outbox)
         self._insert(LANE, lane_rows(rows, now), into_lanes)
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """The rest of the outbox, in this transaction."""
+        return Deliveries(self._connection, self._node)
 
     def add_quarantine(
         self, id_: str, raw: RawMessage, fingerprint: str, defects: tuple[str, ...], at: datetime

@@ -33,7 +33,8 @@ def test_upgrade_and_sweep_have_answers_for_machines(run: Run) -> None:
 
 def test_sweep_leaves_what_is_young(run: Run) -> None:
     run("import", "-", "--store", "s.db", stdin=a_bounce("anne@example.com"))
-    assert "bytes of 0 messages and of 0 events" in run("db", "sweep", "--store", "s.db").out
+    out = run("db", "sweep", "--store", "s.db").out
+    assert "bytes of 0 messages, of 0 events and of 0 dead letters" in out
     assert rows_in(Path("s.db"), "raw_message") == 1
 
 
