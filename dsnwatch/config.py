@@ -27,6 +27,7 @@ from dsnwatch import config_file
 from dsnwatch.config_file import ConfigFile
 from dsnwatch.config_hook import HookSection
 from dsnwatch.config_listener import ListenerSection, ReturnPathSection
+from dsnwatch.config_lookup import ExportSection, LookupSection
 from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.config_sections import (
     KeepSection,
@@ -74,6 +75,8 @@ class Settings(BaseSettings):
         ReturnPathSection(), "How return paths are signed.", unit="section"
     )
     hook: tuple[HookSection, ...] = option((), "Systems to be told.", unit="sections")
+    lookup: tuple[LookupSection, ...] = option((), "Sockets for mail servers.", unit="sections")
+    export: tuple[ExportSection, ...] = option((), "Files for mail servers.", unit="sections")
 
     @field_validator("mailbox", "hook")
     @classmethod

@@ -87,6 +87,8 @@ SAMPLES: dict[str, list[dict[str, object]]] = {
     "mailbox": [{"name": "m", "host": "h", "user": "u", "password_file": "p"}],
     "listener": [{"domains": ["bounce.example.org"]}],
     "hook": [{"name": "h", "kind": "exec", "command": ["c"]}],
+    "lookup": [{"kind": "policy", "listen": "127.0.0.1:1"}],
+    "export": [{"kind": "exim", "path": "p"}],
 }
 """One of each section that may stand there many times, with what must be said."""
 

@@ -24,6 +24,8 @@ FLOORS = {
         "config_mailbox",
         "config_listener",
         "config_hook",
+        "config_lookup",
+        "whole_file",
         "metrics",
     },
     3: {
@@ -44,7 +46,7 @@ FLOORS = {
         "harvest",
     },
     4: {"sources", "store", "hooks", "lookup"},
-    5: {"ingest", "book", "inbox", "outbox", "watch", "replay", "retell"},
+    5: {"ingest", "book", "inbox", "outbox", "watch", "replay", "retell", "lookups"},
     6: {"cli", "http", "service", "service_parts", "__main__"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -39,6 +39,7 @@ COMMANDS = {
     "quarantine": "quarantine",
     "rules": "rules",
     "hooks": "hooks",
+    "export": "export",
     "config": "config",
     "db": "db",
 }

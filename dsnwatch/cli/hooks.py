@@ -31,8 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,
-    help="The systems that are told: list, test, pause, resume; what could not be told: dead, "
-    "replay, drop.",
+    help="The systems that are told, and what they missed.",
 )
 
 BATCH = 500

@@ -1,12 +1,12 @@
 """Text files of the operator's: read line by line, written whole or not at all."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from dsnwatch import whole_file
 from dsnwatch.errors import DataError, SourceError
 
 
@@ -46,15 +46,7 @@ def write_texts(path: Path | None, texts: Iterable[str]) -> None:
         with path.open("w") if path else _standard_output() as stream:
             stream.writelines(texts)
         return
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("x", encoding="utf-8", newline="") as stream:
-            stream.writelines(texts)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    whole_file.write(path, texts)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""May this address be mailed? Asked by mail servers, ours and real ones."""
