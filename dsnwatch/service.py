@@ -2,7 +2,7 @@
 
 The main thread is an asyncio loop with the parts that serve sockets (`LoopPart`). What blocks has a
 thread of its own (`ThreadPart`): each mailbox, the outbox, and the inbox, which alone writes what
-comes in. To plug in something new, add a planner to `PLANNERS`.
+comes in. To plug in something new, add a planner to `service_plans.py`.
 
 The end (SIGTERM, SIGINT): no new mail is taken, what was taken is committed and answered for, then
 the outbox stops, then the store is closed. What has not ended by then is left: nobody was told that
@@ -16,24 +16,24 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from dsnwatch.errors import DsnwatchError, StoreError
+from dsnwatch.hooks import subscriptions_of
 from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.service_parts import Figuring, Planned, Running, Surroundings, in_time
-from dsnwatch.sources.listener import Listener, listener_of, return_path_keys
-from dsnwatch.watch import Watcher, watcher_of
+from dsnwatch.service_plans import PLANNERS, Planner
+from dsnwatch.subscriptions import Subscriptions
+from dsnwatch.watch import watcher_of
 
 if TYPE_CHECKING:
     from dsnwatch.config import Configuration
-    from dsnwatch.config_listener import ListenerSection
     from dsnwatch.policy import Policy
     from dsnwatch.reading import Reader
     from dsnwatch.store import Store
@@ -60,52 +60,10 @@ class Loaded:
     reader: "Reader"
     policy: "Policy"
 
-
-Planner = Callable[["Configuration"], Iterable[Planned]]
-
-
-def mailboxes(configuration: "Configuration") -> Iterator[Planned]:
-    """Ask for a watcher a mailbox.
-
-    Raises:
-        ConfigError: A secret cannot be read, or an extra is not installed.
-    """
-    for index, section in enumerate(configuration.settings.mailbox):
-        keys = [key for key in type(section).model_fields if key.endswith("_file")]
-        paths = ((key, getattr(section, key)) for key in keys if key != "tls_ca_file")
-        secrets = tuple(
-            configuration.secret(path, f"mailbox.{index}.{key}") for key, path in paths if path
-        )
-        yield Planned(
-            f"mailbox {section.name}",
-            (section, configuration.settings.stream, secrets),
-            partial(_watcher, index),
-        )
-
-
-def _watcher(index: int, around: "Surroundings") -> Watcher:
-    return watcher_of(around.configuration, index, around.store, around.submit)
-
-
-def listeners(configuration: "Configuration") -> Iterator[Planned]:
-    """Ask for a listener a section.
-
-    Raises:
-        ConfigError: The keys of return paths cannot be read.
-    """
-    sections = configuration.settings.listener
-    keys = return_path_keys(configuration) if sections else ()
-    for number, section in enumerate(sections, start=1):
-        says = (section, configuration.settings.stream, keys)
-        yield Planned(f"listener {number}", says, partial(_listener, section))
-
-
-def _listener(section: "ListenerSection", around: "Surroundings") -> Listener:
-    return listener_of(around.configuration, section, lambda raw: around.submit(raw, 0.0))
-
-
-PLANNERS: Sequence[Planner] = (mailboxes, listeners)
-"""What reads the parts to run from the configuration, in the order they are started."""
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Which hooks want to be told of what."""
+        return subscriptions_of(self.configuration.settings.hook)
 
 
 class Service:
@@ -124,7 +82,12 @@ class Service:
         self._loaded = load()
         self._store = store
         self._planners = planners
-        self._ingest = Ingest(store, self._loaded.reader, self._loaded.policy)
+        self._ingest = Ingest(
+            store,
+            self._loaded.reader,
+            self._loaded.policy,
+            subscriptions=self._loaded.subscriptions,
+        )
         self._inbox = Inbox(self._ingest)
         self._writer = Running(Planned("ingest", None, lambda _: self._inbox), self._inbox)
         self._parts: dict[str, Running] = {}
@@ -222,7 +185,7 @@ class Service:
             await self._arrange(self._loaded)  # what was stopped for it is started again
         else:
             self._loaded = loaded
-            self._ingest.use(loaded.reader, loaded.policy)
+            self._ingest.use(loaded.reader, loaded.policy, loaded.subscriptions)
             log_reloaded(self._parts)
         notify("READY=1")
 

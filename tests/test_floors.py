@@ -47,7 +47,7 @@ FLOORS = {
     },
     4: {"sources", "store", "hooks", "lookup"},
     5: {"ingest", "book", "inbox", "outbox", "watch", "replay", "retell", "lookups"},
-    6: {"cli", "http", "service", "service_parts", "__main__"},
+    6: {"cli", "http", "service", "service_parts", "service_plans", "__main__"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 UNKNOWN = -1

@@ -1,0 +1,102 @@
+"""Which parts of the daemon a configuration asks for; a new kind of part is a planner here."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dsnwatch.hooks import open_hook
+from dsnwatch.lookups import Export, server
+from dsnwatch.outbox import Worker
+from dsnwatch.service_parts import Planned, Surroundings, ThreadPart
+from dsnwatch.sources.listener import Listener, listener_of, return_path_keys
+from dsnwatch.watch import Watcher, watcher_of
+
+if TYPE_CHECKING:
+    from dsnwatch.config import Configuration
+    from dsnwatch.config_listener import ListenerSection
+    from dsnwatch.config_lookup import ExportSection, LookupSection
+
+Planner = Callable[["Configuration"], Iterable[Planned]]
+
+
+def mailboxes(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for a watcher a mailbox.
+
+    Raises:
+        ConfigError: A secret cannot be read, or an extra is not installed.
+    """
+    for index, section in enumerate(configuration.settings.mailbox):
+        keys = [key for key in type(section).model_fields if key.endswith("_file")]
+        paths = ((key, getattr(section, key)) for key in keys if key != "tls_ca_file")
+        secrets = tuple(
+            configuration.secret(path, f"mailbox.{index}.{key}") for key, path in paths if path
+        )
+        yield Planned(
+            f"mailbox {section.name}",
+            (section, configuration.settings.stream, secrets),
+            partial(_watcher, index),
+        )
+
+
+def _watcher(index: int, around: "Surroundings") -> Watcher:
+    return watcher_of(around.configuration, index, around.store, around.submit)
+
+
+def listeners(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for a listener a section.
+
+    Raises:
+        ConfigError: The keys of return paths cannot be read.
+    """
+    sections = configuration.settings.listener
+    keys = return_path_keys(configuration) if sections else ()
+    for number, section in enumerate(sections, start=1):
+        says = (section, configuration.settings.stream, keys)
+        yield Planned(f"listener {number}", says, partial(_listener, section))
+
+
+def _listener(section: "ListenerSection", around: "Surroundings") -> Listener:
+    return listener_of(around.configuration, section, lambda raw: around.submit(raw, 0.0))
+
+
+def hooks(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for the workers of each hook.
+
+    Raises:
+        ConfigError: There is no such kind of hook, or a secret cannot be read.
+    """
+    for number, section in enumerate(configuration.settings.hook):
+        open_hook(section, configuration, number).close()  # what is wrong is said at once
+        keys = [key for key in type(section).model_fields if key.endswith("_file")]
+        paths = ((key, getattr(section, key)) for key in keys if key != "ca_file")
+        secrets = tuple(
+            configuration.secret(path, f"hook.{number}.{key}") for key, path in paths if path
+        )
+        for worker in range(section.workers):
+            name = f"hook {section.name}" + (f" {worker + 1}" if worker else "")
+            yield Planned(name, (section, secrets), partial(_worker, number))
+
+
+def _worker(number: int, around: "Surroundings") -> Worker:
+    section = around.configuration.settings.hook[number]
+    return Worker(around.store, section.name, open_hook(section, around.configuration, number))
+
+
+def lookups(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for a server a look-up, and for a writer an export."""
+    for number, section in enumerate(configuration.settings.lookup, start=1):
+        yield Planned(f"lookup {number}", section, partial(_lookup, section))
+    for number, written in enumerate(configuration.settings.export, start=1):
+        yield Planned(f"export {number}", written, partial(_export, written))
+
+
+def _lookup(section: "LookupSection", around: "Surroundings") -> ThreadPart:
+    return server(section, around.store.url)
+
+
+def _export(section: "ExportSection", around: "Surroundings") -> Export:
+    return Export(section, around.store, around.configuration.beside(section.path))
+
+
+PLANNERS: Sequence[Planner] = (hooks, lookups, mailboxes, listeners)
+"""What reads the parts to run from the configuration, in the order they are started."""
