@@ -20,8 +20,8 @@ import pytest
 from dsnwatch.errors import UnavailableError
 from dsnwatch.model import RawMessage, Receipt
 from tests.listener.builders import Submit, a_bounce, receiving, stuffed
-from tests.listener.daemon import Daemon, running
 from tests.listener.load import Load
+from tests.servers.daemon import Daemon, running
 from tests.servers.needs import need
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import pytest
 from dsnwatch.model import BounceClass, Kind, StoredEvent, StoredMessage
 from dsnwatch.rfc.return_path import keys_of, sign
 from tests.listener.builders import DOMAIN, RECIPIENT, a_bounce
-from tests.listener.daemon import Daemon, running
 from tests.servers.certificate import a_certificate
+from tests.servers.daemon import Daemon, running
 from tests.servers.postfix import Postfix, a_port, refusing_mx
 
 pytestmark = pytest.mark.server

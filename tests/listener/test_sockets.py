@@ -11,7 +11,7 @@ from dsnwatch.config_listener import place_of
 from dsnwatch.errors import ConfigError, UnavailableError
 from dsnwatch.sources.listener_sockets import sockets_of
 from tests.listener.builders import Client, a_bounce, receiving
-from tests.listener.daemon import running
+from tests.servers.daemon import running
 
 NOTHING: dict[str, str] = {}
 
