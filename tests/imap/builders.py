@@ -36,13 +36,19 @@ class Memory:
 
 
 def a_section(account: Account, **said: Any) -> MailboxSection:  # noqa: ANN401  whatever an option takes
-    """What the configuration says of a mailbox: plain to loopback, INBOX alone."""
+    """What the configuration says of the mailbox of an account."""
+    port = said.pop("port", account.server.port)
+    return a_section_at(port, **({"user": account.user} | said))
+
+
+def a_section_at(port: int, **said: Any) -> MailboxSection:  # noqa: ANN401  whatever an option takes
+    """A mailbox at a port of ours, INBOX alone."""
     usual: dict[str, Any] = {
         "name": "bounces",
         "host": "127.0.0.1",
-        "port": account.server.port,
+        "port": port,
         "tls": "none",
-        "user": account.user,
+        "user": "anne",
         "password_file": Path("unused"),
         "folders": ("INBOX",),
     }

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.errors import DsnwatchError
 from dsnwatch.sources import imap_fetch, imap_session
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import AccessToken, Bearer, Login, Password
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
-from tests.imap.builders import Memory, numbered, settle, swept
+from tests.imap.builders import Memory, a_section_at, numbered, settle, swept
 from tests.servers.scripted import Line, Scripted
 
 
@@ -29,16 +27,7 @@ def at() -> Iterator[Callable[..., ImapSource]]:
     sources: list[ImapSource] = []
 
     def make(server: Scripted, login: Login | None = None, **said: Any) -> ImapSource:  # noqa: ANN401  options
-        section = MailboxSection(
-            name="bounces",
-            host="127.0.0.1",
-            port=server.port,
-            tls="none",
-            user="anne",
-            password_file=Path("unused"),
-            folders=("INBOX",),
-            **said,
-        )
+        section = a_section_at(server.port, **said)
         login = login or Password("anne", lambda: "secret")
         sources.append(ImapSource(section, login, Memory()))
         return sources[-1]

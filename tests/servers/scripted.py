@@ -65,6 +65,16 @@ class Scripted:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
+    def send(self, data: bytes) -> None:
+        """Say something unasked, to the last who came."""
+        self._open[-1].sendall(data)
+
+    def hang_up(self) -> None:
+        """End every connection."""
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         while True:
             try:
@@ -85,6 +95,8 @@ class Scripted:
                 client.sendall(answer)
 
     def _answer(self, raw: bytes, client: socket.socket, readline: Callable[[], bytes]) -> bytes:
+        if raw == b"DONE":
+            return b"IDLE1 OK done\r\n"
         tag, verb, *rest = raw.split(b" ", 2)
         if verb.upper() == b"UID":
             second, *rest = rest[0].split(b" ", 1)
@@ -100,9 +112,7 @@ class Scripted:
         if line.verb == "AUTHENTICATE":
             return self._authenticate(line, client, readline)
         if line.verb == "IDLE":
-            client.sendall(b"+ idling\r\n")
-            readline()
-            return tag + b" OK done\r\n"
+            return b"+ idling\r\n"
         return self._said(line) + tag + b" OK done\r\n"
 
     def _authenticate(
@@ -123,21 +133,26 @@ class Scripted:
         said = {
             "CAPABILITY": lambda _: f"* CAPABILITY {self.capabilities}\r\n".encode(),
             "NAMESPACE": lambda _: b'* NAMESPACE (("" "/")) NIL NIL\r\n',
-            "LIST": lambda _: "".join(f'* LIST () "/" "{f}"\r\n' for f in self.folders).encode(),
+            "LIST": self.listed,
             "LOGOUT": lambda _: b"* BYE\r\n",
             "CREATE": self._create,
-            "SELECT": self._select,
+            "SELECT": self.selected,
             "UID SEARCH": self._search,
             "UID FETCH": self.fetched,
             "UID MOVE": self._move,
         }.get(line.verb)
         return said(line) if said is not None else b""
 
+    def listed(self, _: Line) -> bytes:
+        """Answer LIST, without the line with the tag."""
+        return "".join(f'* LIST () "/" "{name}"\r\n' for name in self.folders).encode()
+
     def _create(self, line: Line) -> bytes:
         self.folders.append(line.rest.decode().strip('"'))
         return b""
 
-    def _select(self, _: Line) -> bytes:
+    def selected(self, _: Line) -> bytes:
+        """Answer SELECT, without the line with the tag."""
         return (
             "* FLAGS (\\Seen)\r\n* OK [PERMANENTFLAGS (\\Seen \\*)] x\r\n"
             f"* {len(self.messages)} EXISTS\r\n* 0 RECENT\r\n"
