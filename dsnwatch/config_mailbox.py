@@ -151,6 +151,15 @@ class MailboxSection(Section):
             raise ValueError("must be printable text, and not empty")
         return value
 
+    @field_validator("host")
+    @classmethod
+    def _a_host(cls, value: str) -> str:
+        try:
+            value.strip("[]").encode("idna")
+        except UnicodeError as error:
+            raise ValueError(f"'{value}' is no host name or address") from error
+        return value
+
     @field_validator("port")
     @classmethod
     def _a_port(cls, value: int | None) -> int | None:

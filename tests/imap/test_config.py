@@ -96,6 +96,11 @@ def test_what_cannot_be_meant_is_told(tmp_path: Path, more: str, said: str) -> N
     assert ", line " in found
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, " ", ""])
+def test_host_is_one(tmp_path: Path, host: str) -> None:
+    complaint(tmp_path, LEAST.replace("imap.example.org", host) + IN)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "-x", "ä", "a/b", "a\\nb"])
 def test_name_is_plain(tmp_path: Path, name: str) -> None:
     assert "is no name" in complaint(tmp_path, LEAST.replace('"m"', f'"{name}"') + IN)
