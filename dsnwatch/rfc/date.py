@@ -13,7 +13,7 @@ _DATE = re.compile(
 )
 _USUAL = re.compile(
     r"\s*(?:[A-Z][a-z]{2}, +)?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) "
-    r"(\d{2}):(\d{2}):([0-5]\d) ([+-])(\d{2})(\d{2})"
+    r"(\d{2}:\d{2}:[0-5]\d) ([+-][01]\d[0-5]\d)"
 )
 _MONTHS = {
     name: number
@@ -21,7 +21,7 @@ _MONTHS = {
         ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
     )
 }
-_NAMES = {name.capitalize(): number for name, number in _MONTHS.items()}
+_TWO_DIGITS = {name.capitalize(): f"{number:02}" for name, number in _MONTHS.items()}
 _ZONES = {
     "est": -5,
     "edt": -4,
@@ -49,13 +49,12 @@ def date(text: str) -> datetime | None:
         is missing or unknown is taken for UTC.
     """
     usual = _USUAL.match(text)
-    if usual is not None and usual[2] in _NAMES:
-        day, month, year, hour, minute, second, sign, hours, minutes = usual.groups()
-        away = int(hours) * 60 + int(minutes)
+    if usual is not None and usual[2] in _TWO_DIGITS:
+        day, month, year, clock, zone = usual.groups()
         try:
-            return datetime(
-                int(year), _NAMES[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC
-            ) - timedelta(minutes=-away if sign == "-" else away)
+            return datetime.fromisoformat(
+                f"{year}-{_TWO_DIGITS[month]}-{day:0>2}T{clock}{zone}"
+            ).astimezone(UTC)
         except (ValueError, OverflowError):
             return None
     found = _DATE.search(text)

@@ -26,7 +26,10 @@ KEPT_HEADERS = (
 )
 """Returned headers that are kept on the report besides Message-ID, From and Subject."""
 
-_FIELD = re.compile(r"^([^:\n]{1,80}):(.*)", re.MULTILINE)
+MAX_NAME = 80
+"""Characters of a field's name; what stands before a colon further on is running text."""
+
+_FIELD_ENDS = re.compile(r"\n(?![ \t])")
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:\-]{1,40})(?:\*[^?]{0,20})?\?([bBqQ])\?([^? ]{0,1000})\?=")
 _BETWEEN_WORDS = re.compile(r"\?=\s+=\?")
 
@@ -34,46 +37,43 @@ _BETWEEN_WORDS = re.compile(r"\?=\s+=\?")
 class Headers:
     """A block of headers, by name; of a repeated one the first counts."""
 
-    __slots__ = ("_block", "_parsed")
+    __slots__ = ("_folded",)
 
     def __init__(self, block: bytes) -> None:
         """Take a block with LF line ends, without the blank line that closes it."""
-        self._block = block
-        self._parsed: dict[str, str] | None = None
-
-    @property
-    def _fields(self) -> dict[str, str]:
-        if self._parsed is None:
-            self._parsed = self._parse()
-        return self._parsed
-
-    def _parse(self) -> dict[str, str]:
-        block = self._block[:MAX_HEADERS]
-        if b"\n " in block or b"\n\t" in block:
-            block = block.replace(b"\n\t", b" ").replace(b"\n ", b" ")
+        block = block[:MAX_HEADERS]
         try:
             text = block.decode()
         except UnicodeDecodeError:
             text = block.decode("latin-1")
-        return {name.lower(): body for name, body in reversed(_FIELD.findall(text))}
+        self._folded: dict[str, str] = {}
+        for field in _FIELD_ENDS.split(text):
+            name, colon, body = field.partition(":")
+            if colon:
+                name = name.lower()
+                if name not in self._folded:
+                    self._folded[name] = body
 
     def get(self, name: str) -> str | None:
         """Return the unfolded body of the first field of that (lower-case) name; None if absent."""
-        value = self._fields.get(name)
-        return None if value is None else value.strip()
+        body = self._folded.get(name)
+        if body is None:
+            return None
+        if "\n" in body:
+            body = body.replace("\n\t", " ").replace("\n ", " ")
+        return body.strip()
 
     def text(self, name: str) -> str:
         """Return the body with its encoded words decoded (RFC 2047); "" if absent."""
-        value = self._fields.get(name)
-        return "" if value is None else decoded_words(value.strip())
+        return decoded_words(self.get(name) or "")
 
     def kept(self) -> tuple[tuple[str, str], ...]:
         """Return those of KEPT_HEADERS that are there, at most 1,000 characters of each."""
-        fields = self._fields
-        return tuple((name, fields[name].strip()[:1000]) for name in KEPT_HEADERS if name in fields)
+        there = [name for name in KEPT_HEADERS if name in self._folded]
+        return tuple([(name, (self.get(name) or "")[:1000]) for name in there])
 
     def __bool__(self) -> bool:
-        return bool(self._fields)
+        return any(0 < len(name) <= MAX_NAME for name in self._folded)
 
 
 def decoded_words(body: str) -> str:
