@@ -43,10 +43,13 @@ ROLES = frozenset(
 )
 """Local parts of people one is told to ask, not of people who did not get the mail."""
 
-_HEADER_BLOCK = re.compile(  # by case, since to ignore it costs three times as much
-    r"(?:\A|\n[-=_* \t]*\n)[>|]? ?(?=(?:Return-[Pp]ath|Received|X-Received|DKIM-Signature|"
-    r"Delivered-To|X-Original-To|ARC-Seal|Message-I[Dd]|M(?:IME|ime)-[Vv]ersion):[ \t]?\S)"
+# By case, since to ignore it costs three times as much.
+_HEADERS = (
+    r"[>|]? ?(?=(?:Return-[Pp]ath|Received|X-Received|DKIM-Signature|Delivered-To|"
+    r"X-Original-To|ARC-Seal|Message-I[Dd]|M(?:IME|ime)-[Vv]ersion):[ \t]?\S)"
 )
+_BEGINS_WITH_HEADERS = re.compile(_HEADERS)
+_HEADERS_BEHIND_BLANK = re.compile(r"\n[-=_* \t]*\n" + _HEADERS)
 
 
 def split_returned(text: str, table: DialectTable) -> tuple[str, str, Headers | None]:
@@ -56,14 +59,14 @@ def split_returned(text: str, table: DialectTable) -> tuple[str, str, Headers | 
         The report, the line that announced what came back ("" when none did), and the headers of
         that message; None where none came back.
     """
-    found = _HEADER_BLOCK.search(text)
+    found = None if _BEGINS_WITH_HEADERS.match(text) else _HEADERS_BEHIND_BLANK.search(text)
     cut_at = found.start() if found and found.start() else len(text)
-    position = 0
-    for line in text[:cut_at].split("\n"):
-        end = position + len(line) + 1
-        if line and table.returns(line):
-            return text[:position], line, returned_headers(text[end:])
-        position = end
+    lines = text[:cut_at].split("\n")
+    number = table.returned_line(lines)
+    if number is not None:
+        before = sum(map(len, lines[:number])) + number
+        end = before + len(lines[number]) + 1
+        return text[:before], lines[number], returned_headers(text[end:])
     if found is None or cut_at == len(text):
         return text, "", None
     return text[:cut_at], "", returned_headers(text[found.end() :])
@@ -95,8 +98,8 @@ def recipients(
     blocks = _blocks(dialect, text[: 1 << 16].split("\n")[:MAX_LINES])
     if not blocks:
         return []
-    flat = flatten(f"{subject}\n{text}")
-    action = Action.DELAYED if dialect.delayed.find(flat) else Action.FAILED
+    delayed = dialect.delayed and dialect.delayed.stands_in(flatten(f"{subject}\n{text}"))
+    action = Action.DELAYED if delayed else Action.FAILED
     said: dict[str, str] = {}
     for block in blocks:
         address = whole(normalise(block.address), hints)
@@ -132,22 +135,22 @@ def whole(address: str, hints: Sequence[str]) -> str:
 def _blocks(dialect: Dialect, lines: list[str]) -> list[_Block]:
     """Go through the lines; each template that fits opens a recipient's block."""
     blocks: list[_Block] = []
-    started = not dialect.begin
+    begin, end = dialect.begin, dialect.end
+    started = not begin
     for raw in lines:
         line = raw.strip()[:MAX_LINE]
-        if dialect.others and dialect.names_others(line):
+        if not line or (dialect.others and dialect.names_others(line)):
             continue
-        low = lowered(line)
-        if blocks and dialect.end.find(low):
+        if blocks and end and end.stands_in(lowered(line)):
             break
         if not started:
-            started = bool(dialect.begin.find(low))
+            started = begin.stands_in(lowered(line))
             if not started or "@" not in line:
                 continue
         opened = _open(dialect, line)
         if opened is not None:
             blocks.append(opened)
-        elif blocks and line and _SUBJECT.match(line) is None:
+        elif blocks and _SUBJECT.match(line) is None:
             blocks[-1].lines.append(line)
     return blocks
 
@@ -158,7 +161,7 @@ _BARE = 6
 
 def _open(dialect: Dialect, line: str) -> _Block | None:
     """Open a block when one of the templates fits the line."""
-    if not line:
+    if "@" not in line and not dialect.local:
         return None
     mask, addresses = masked(line)
     if not addresses and not dialect.local:
@@ -242,7 +245,7 @@ def aimed(
         meant = list(hints)
     if len(meant) > MAX_AIMED:
         return []
-    action = Action.DELAYED if dialect.delayed.find(flatten(text)) else Action.FAILED
+    action = Action.DELAYED if dialect.delayed.stands_in(flatten(text)) else Action.FAILED
     return [_status(address, "", text.strip()[:MAX_PROSE], action) for address in meant]
 
 

@@ -205,10 +205,11 @@ class _Message:
 
     def _given_up(self, group: dict[str, str], prose: str) -> bool:
         """Whether the dialect makes what its fields call a delay the final notice."""
-        flat = flatten(prose)
+        rows = [row for row in self.dialects if row.given_up or row.until]
+        flat = flatten(prose) if rows else ""
         return any(
-            (row.until and "will-retry-until" not in group) or row.given_up.find(flat)
-            for row in self.dialects
+            (row.until and "will-retry-until" not in group) or row.given_up.stands_in(flat)
+            for row in rows
         )
 
     def _feedback(self) -> BounceReport | None:
@@ -299,7 +300,7 @@ class _Message:
         row = self.rules.dialects.by_id["any"]
         looks: list[tuple[str, Callable[[str], Iterable[RecipientStatus]]]] = []
         looks.append((row.id, self._named_in))
-        if row.begin.find(flatten(text)):
+        if row.begin.stands_in(flatten(text)):
             at = 1 if self.hints else 0
             looks.insert(at, ("flufl", self._flufl))
             looks.append((row.id, self._aimed))

@@ -5,6 +5,7 @@ Source: RFC 5322 section 2.2 (fields, folding), RFC 2047 (encoded words).
 
 import binascii
 import re
+from collections.abc import KeysView
 
 from dsnwatch.rfc.charset import by_charset
 
@@ -66,6 +67,10 @@ class Headers:
     def text(self, name: str) -> str:
         """Return the body with its encoded words decoded (RFC 2047); "" if absent."""
         return decoded_words(self.get(name) or "")
+
+    def names(self) -> KeysView[str]:
+        """Return the names of the fields, lower case."""
+        return self._folded.keys()
 
     def kept(self) -> tuple[tuple[str, str], ...]:
         """Return those of KEPT_HEADERS that are there, at most 1,000 characters of each."""

@@ -1,5 +1,6 @@
 """The table of phrases by which systems say why: `causes.toml`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from dsnwatch.rules.phrases import Phrase, PhraseIndex
 from dsnwatch.rules.rows import EITHER, FLAG, TEXT, TEXTS, check
 
 REMEMBERED = 2048
-"""Answers a table keeps for texts it has seen, each shorter than SHORT characters."""
+"""Texts whose phrases a table keeps, each shorter than SHORT characters."""
 SHORT = 400
 SHAPE = {
     "id": TEXT, "reason": TEXT, "phrases": TEXTS, "provider": EITHER, "dialect": EITHER,
@@ -65,6 +66,11 @@ class Cause:
     examples: tuple[str, ...]
     counterexamples: tuple[str, ...]
 
+    @property
+    def unconditional(self) -> bool:
+        """Whether it asks for nothing but its words."""
+        return not (self.bound or self.statuses or self.replies)
+
     def applies(self, where: "Where") -> bool:
         """Whether the row's conditions hold."""
         if self.providers and where.provider not in self.providers:
@@ -112,22 +118,18 @@ class CauseTable:
             ]
         )
 
-        self._remembered = lru_cache(REMEMBERED)(self._find)
-
-    def find(self, text: str, where: Where) -> tuple[Found, ...]:
-        """List the rows that speak for a flat text (`phrases.flatten`), most believed first."""
         # One mailing's bounces say the same few things over and over.
-        return (self._remembered if len(text) < SHORT else self._find)(text, where)
+        self._remembered = lru_cache(REMEMBERED)(self._index.find)
 
-    def _find(self, text: str, where: Where) -> tuple[Found, ...]:
+    def find(self, text: str, where: Where) -> Iterator[Found]:
+        """Yield the rows that speak for a flat text (`phrases.flatten`), most believed first."""
         vetoed: set[int] = set()
-        spoken = []
-        for number, phrase, span in self._index.find(text):
+        look = self._remembered if len(text) < SHORT else self._index.find
+        for number, phrase, span in look(text):
             if number < 0:
                 vetoed.add(~number)
             elif number not in vetoed and self.rows[number].applies(where):
-                spoken.append(Found(self.rows[number], phrase, span))
-        return tuple(spoken)
+                yield Found(self.rows[number], phrase, span)
 
 
 def _cause(file: str, row: dict[str, Any]) -> Cause:

@@ -210,11 +210,9 @@ class DialectTable:
             field = sign.from_ if start < first else sign.subject if start < second else sign.text
             if (sign.alone and field is phrase) or sign.shows(from_, subject, text, headers):
                 shown.add(row)
-        for name, asked in self._by_header.items():
-            body = headers.get(name)
-            if body is not None:
-                low = body.lower()
-                shown.update(row for row, words in asked if words in low)
+        for name in self._by_header.keys() & headers.names():
+            low = (headers.get(name) or "").lower()
+            shown.update([row for row, words in self._by_header[name] if words in low])
         return [self.rows[row] for row in sorted(shown)]
 
     def writer(self, text: str) -> str | None:
@@ -229,13 +227,16 @@ class DialectTable:
                 return self.rows[row].id
         return None
 
-    def returns(self, line: str) -> bool:
-        """Whether a line of the text says that the returned message begins behind it."""
-        words = line.strip(_RULES).split(None, 1)
-        if not words or lowered(words[0]) not in self._returned_words:
-            return False  # nearly every line
-        core = core_of(line)
-        return core in self._returned or core.startswith(self._returned_starts)
+    def returned_line(self, lines: list[str]) -> int | None:
+        """Find the line that says that the returned message begins behind it; its index."""
+        first_words = self._returned_words
+        for number, line in enumerate(lines):
+            words = line.strip(_RULES).split(None, 1)
+            if words and lowered(words[0]) in first_words:  # hardly a line
+                core = core_of(line)
+                if core in self._returned or core.startswith(self._returned_starts):
+                    return number
+        return None
 
 
 _RULES = " \t-=*_:.>+#~<|"

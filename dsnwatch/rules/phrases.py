@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
 import ahocorasick
 
@@ -170,14 +172,15 @@ def _edge(left: str, right: str) -> bool:
     return not (_wordlike(left) and _wordlike(right))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
-    """A phrase in the index, with what is needed to see whether it stands at a hit."""
+class _Entry(NamedTuple):
+    """A phrase in the index, with what is needed to see whether it stands at a hit.
+
+    `length` is that of its only literal; 0 where it has several, which are looked for one by one.
+    """
 
     number: int
     phrase: Phrase
     length: int
-    alone: bool
     edge_before: bool
     edge_after: bool
 
@@ -196,8 +199,7 @@ class PhraseIndex:
             entry = _Entry(
                 number,
                 phrase,
-                len(literal),
-                len(phrase.literals) == 1,
+                len(literal) if len(phrase.literals) == 1 else 0,
                 not phrase.open_start and _wordlike(literal[0]),
                 not phrase.open_end and _wordlike(literal[-1]),
             )
@@ -217,6 +219,10 @@ class PhraseIndex:
     def __bool__(self) -> bool:
         return not self._empty
 
+    def stands_in(self, text: str) -> bool:
+        """Whether any of the phrases stands in a text."""
+        return not self._empty and bool(self.find(text))
+
     def find(self, text: str) -> list[tuple[int, Phrase, tuple[int, int]]]:
         """List number, phrase and span of each phrase that stands in a text, in order of number.
 
@@ -225,33 +231,26 @@ class PhraseIndex:
         """
         if self._empty:
             return []
-        found: dict[_Entry, tuple[int, int]] = {}
+        found: dict[Phrase, tuple[int, Phrase, tuple[int, int]] | None] = {}
         size = len(text)
         for last, entries in self._automaton.iter(text):
             end = last + 1
-            for entry in entries:
-                if entry in found:
+            for number, phrase, length, edge_before, edge_after in entries:
+                if phrase in found:
                     continue
-                if entry.alone:
-                    start = end - entry.length
-                    if entry.edge_before and start and _wordlike(text[start - 1]):
-                        continue
-                    if entry.edge_after and end < size and _wordlike(text[end]):
-                        continue
-                    found[entry] = (start, end)
-                else:
-                    span = entry.phrase.find(text)
-                    if span is not None:
-                        found[entry] = span
-        if not found:
-            return []
-        return sorted(
-            [(entry.number, entry.phrase, span) for entry, span in found.items()], key=_first
-        )
+                start = end - length
+                if not length:
+                    span = phrase.find(text)  # looked for once, there or not
+                    found[phrase] = (number, phrase, span) if span is not None else None
+                elif not (
+                    (edge_before and start and _wordlike(text[start - 1]))
+                    or (edge_after and end < size and _wordlike(text[end]))
+                ):
+                    found[phrase] = (number, phrase, (start, end))
+        return sorted(filter(None, found.values()), key=_NUMBER) if found else []
 
 
-def _first(found: tuple[int, Phrase, tuple[int, int]]) -> int:
-    return found[0]
+_NUMBER = itemgetter(0)
 
 
 def _wordlike(letter: str) -> bool:
