@@ -6,15 +6,16 @@ status code, weak words, the reply code, the dialect's own default, `undetermine
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
-from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, Verdict
+from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, StatusCode, Verdict
 from dsnwatch.prose import without_subject
 from dsnwatch.rfc.address import domain_of
 from dsnwatch.rfc.status_code import vague
 from dsnwatch.rules import Rules
 from dsnwatch.rules.causes import Where
-from dsnwatch.rules.phrases import flatten
+from dsnwatch.rules.phrases import REMEMBERED, SHORT, flatten
 
 _CONFIDENCE = {
     "agreed": 0.98,
@@ -132,32 +133,49 @@ def classify(said: RecipientStatus, report: BounceReport, rules: Rules) -> Verdi
     Returns:
         The verdict; None for a recipient who got the mail.
     """
-    if said.action not in {Action.FAILED, Action.DELAYED}:
+    if said.action is not Action.FAILED and said.action is not Action.DELAYED:
         return None
     known = evidence(said, report, rules)
-    best = next(matches(known, rules), None)
+    delayed = said.action is Action.DELAYED
+    if len(known.diagnostic) < SHORT:
+        verdict = _by_reply(known.diagnostic, known.where, rules, delayed=delayed)
+        if verdict is not None:
+            return verdict
+    return _verdict(next(matches(known, rules), None), known.where, rules, delayed=delayed)
+
+
+@lru_cache(REMEMBERED)  # one mailing's bounces say the same few things over and over
+def _by_reply(diagnostic: str, where: Where, rules: Rules, *, delayed: bool) -> Verdict | None:
+    """Judge by a server's own words; None where they leave it to prose or codes."""
+    best = next(matches(Evidence(diagnostic, "", where, ()), rules), None)
+    if best is None or best.field != "diagnostic" or rules.causes.by_id[best.rule].weak:
+        return None
+    return _verdict(best, where, rules, delayed=delayed)
+
+
+def _verdict(best: Match | None, where: Where, rules: Rules, *, delayed: bool) -> Verdict:
     reason = reason_of(best, rules) if best is not None else "undetermined"
     category = rules.categories[reason]
     return Verdict(
-        permanent=_permanent(said, known.where, reason),
+        permanent=_permanent(where, reason, delayed=delayed),
         bounce_class=category.bounce_class,
         reason=reason,
         fault=category.fault,
-        status=known.where.status,
-        reply_code=known.where.reply,
+        status=where.status,
+        reply_code=where.reply,
         rule=best.rule if best is not None else "undetermined",
-        confidence=_confidence(best, reason, known, rules),
-        provider=known.where.provider,
+        confidence=_confidence(best, reason, where.status, rules),
+        provider=where.provider,
     )
 
 
-def _permanent(said: RecipientStatus, where: Where, reason: str) -> bool | None:
+def _permanent(where: Where, reason: str, *, delayed: bool) -> bool | None:
     """What the report said: a delay is not for ever, else the codes tell, else the cause.
 
     A report that its writer gave up (`expired`, `network_error`) says 5.0.0 or nothing: what it
     gave up on was temporary.
     """
-    if said.action is Action.DELAYED:
+    if delayed:
         return False
     status, reply = where.status, where.reply
     if status is not None and (not vague(status) or not status.permanent):
@@ -183,13 +201,12 @@ _PASSING = frozenset(
 """Reasons that are not for ever when a report names no code, or says 5.0.0 to everything."""
 
 
-def _confidence(best: Match | None, reason: str, known: Evidence, rules: Rules) -> float:
+def _confidence(best: Match | None, reason: str, status: StatusCode | None, rules: Rules) -> float:
     if best is None:
         return _CONFIDENCE["nothing"]
     if best.field in {"status", "dialect", "reply_code"}:
         return _CONFIDENCE[{"reply_code": "reply", "dialect": "default"}.get(best.field, "status")]
     cause = rules.causes.by_id[best.rule]
-    status = known.where.status
     rule = rules.status(status) if status is not None else None
     if rule is not None and not rule.generic:
         base = _CONFIDENCE["agreed" if rule.reason == reason else "disagreed"]

@@ -54,7 +54,7 @@ OF_TEXT: dict[str, Callable[[str], object]] = {
     "phrases.lowered": lowered,
     "dialects.find": lambda text: TABLE.find(text, text, text, rfc_headers.Headers(b"")),
     "dialects.writer": TABLE.writer,
-    "dialects.returns": TABLE.returns,
+    "dialects.returned_line": lambda text: TABLE.returned_line(text.split("\n")),
     "providers.by_host": READER.rules.providers.by_host,
     "providers.by_text": READER.rules.providers.by_text,
     "blocklists.find": blocklists().find,

@@ -78,7 +78,10 @@ class Headers:
         return tuple([(name, (self.get(name) or "")[:1000]) for name in there])
 
     def __bool__(self) -> bool:
-        return any(0 < len(name) <= MAX_NAME for name in self._folded)
+        for name in self._folded:  # noqa: SIM110  any() takes three times as long
+            if 0 < len(name) <= MAX_NAME:
+                return True
+        return False
 
 
 def decoded_words(body: str) -> str:

@@ -158,7 +158,7 @@ def _enter(pieces: Pieces, entity: _Described, body: bytes, depth: int) -> None:
         _enter_multipart(pieces, declared or "", body, depth)
         return
     if depth == 0 and kind != "text/html" and (sniffed := _sniff(declared, body)):
-        _enter_parts(pieces, _parts(body, sniffed), depth)
+        _enter_parts(pieces, _parts(body, sniffed) or [], depth)
         return
     pieces.content_types.append(kind)
     if kind in _RETURNED:

@@ -51,7 +51,7 @@ class CodeRule:
     generic: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """One set of rules, ready to be asked; deterministic for the same files."""
 

@@ -1,18 +1,15 @@
 """The table of phrases by which systems say why: `causes.toml`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from dsnwatch.errors import RuleError
 from dsnwatch.model import StatusCode
-from dsnwatch.rules.phrases import Phrase, PhraseIndex
+from dsnwatch.rules.phrases import REMEMBERED, SHORT, Phrase, PhraseIndex
 from dsnwatch.rules.rows import EITHER, FLAG, TEXT, TEXTS, check
 
-REMEMBERED = 2048
-"""Texts whose phrases a table keeps, each shorter than SHORT characters."""
-SHORT = 400
 SHAPE = {
     "id": TEXT, "reason": TEXT, "phrases": TEXTS, "provider": EITHER, "dialect": EITHER,
     "status": EITHER, "reply": EITHER, "local": FLAG, "weak": FLAG, "unless": TEXTS,
@@ -49,6 +46,8 @@ class Cause:
         unless: Phrases that take the row out of play.
         examples: Texts that this very row decides.
         counterexamples: Texts it must not decide.
+        bound: For a provider, a dialect or local refusals: believed before the rest.
+        unconditional: Asks for nothing but its words.
     """
 
     id: str
@@ -65,11 +64,13 @@ class Cause:
     source: str
     examples: tuple[str, ...]
     counterexamples: tuple[str, ...]
+    bound: bool = field(init=False)
+    unconditional: bool = field(init=False)
 
-    @property
-    def unconditional(self) -> bool:
-        """Whether it asks for nothing but its words."""
-        return not (self.bound or self.statuses or self.replies)
+    def __post_init__(self) -> None:
+        bound = bool(self.providers or self.dialects or self.local)
+        object.__setattr__(self, "bound", bound)
+        object.__setattr__(self, "unconditional", not (bound or self.statuses or self.replies))
 
     def applies(self, where: "Where") -> bool:
         """Whether the row's conditions hold."""
@@ -86,11 +87,6 @@ class Cause:
                 {str(status), f"x.{status.subject}.{status.detail}", f"x.{status.subject}.x"}
             )
         )
-
-    @property
-    def bound(self) -> bool:
-        """Whether it is for a provider, a dialect or local refusals: believed before the rest."""
-        return bool(self.providers or self.dialects or self.local)
 
 
 class Found(NamedTuple):
@@ -128,8 +124,10 @@ class CauseTable:
         for number, phrase, span in look(text):
             if number < 0:
                 vetoed.add(~number)
-            elif number not in vetoed and self.rows[number].applies(where):
-                yield Found(self.rows[number], phrase, span)
+            elif number not in vetoed:
+                cause = self.rows[number]
+                if cause.unconditional or cause.applies(where):
+                    yield Found(cause, phrase, span)
 
 
 def _cause(file: str, row: dict[str, Any]) -> Cause:

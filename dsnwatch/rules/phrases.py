@@ -16,6 +16,9 @@ import ahocorasick
 
 MAX_TEXT = 4000
 """Characters of one text that are looked at."""
+REMEMBERED = 2048
+"""Texts for which a table keeps what it found, each shorter than SHORT characters."""
+SHORT = 400
 
 _MASK = re.compile(r"<?(?:[\w.+-]+;)?[^\s<>\"',;:()\[\]|\\@]{0,200}@[^\s<>\"',;:()\[\]@]{1,255}>?")
 _CONTINUED = re.compile(r" [245]\d\d-(?:[ #]?[245]\.\d{1,3}\.\d{1,3})?\s*")

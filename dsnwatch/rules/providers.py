@@ -1,10 +1,11 @@
 """Who runs the host that said no: `providers.toml`."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dsnwatch.errors import RuleError
-from dsnwatch.rules.phrases import Phrase, PhraseIndex
+from dsnwatch.rules.phrases import REMEMBERED, SHORT, Phrase, PhraseIndex
 from dsnwatch.rules.rows import TEXT, TEXTS, check
 
 SHAPE = {"id": TEXT, "hosts": TEXTS, "texts": TEXTS, "name": TEXT}
@@ -36,8 +37,11 @@ class ProviderTable:
         self._index = PhraseIndex(
             (phrase, number) for number, row in enumerate(self.rows) for phrase in row.texts
         )
+        # The same hosts refuse most of a mailing, and in the same words.
+        self.by_host = lru_cache(REMEMBERED)(self._by_host)
+        self._by_short_text = lru_cache(REMEMBERED)(self._by_text)
 
-    def by_host(self, host: str) -> str | None:
+    def _by_host(self, host: str) -> str | None:
         """Find whose host it is, by the longest known end of its name."""
         while host:
             if host in self._hosts:
@@ -47,6 +51,9 @@ class ProviderTable:
 
     def by_text(self, text: str) -> str | None:
         """Find who speaks like that; `text` is flat."""
+        return (self._by_short_text if len(text) < SHORT else self._by_text)(text)
+
+    def _by_text(self, text: str) -> str | None:
         found = self._index.find(text)
         return self.rows[found[0][0]].id if found else None
 
