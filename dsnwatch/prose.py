@@ -267,13 +267,12 @@ def about(text: str, address: str) -> str:
     if at < 0:
         return text[:MAX_PROSE]
     start = text.rfind("\n", 0, at) + 1
-    lines = text[start : start + MAX_PROSE].split("\n")
-    said = [lines[0]]
-    for line in lines[1:]:
-        if not line.strip() or (_OPENS.match(line) and address not in line):
+    said, *lines = text[start : start + MAX_PROSE].partition("\n\n")[0].split("\n")
+    for line in lines:
+        if not line.strip() or ("@" in line and _OPENS.match(line) and address not in line):
             break
-        said.append(line)
-    block = "\n".join(said).strip()
+        said += "\n" + line
+    block = said.strip()
     return block if len(block) > len(address) + _SAYS_MORE else text[:MAX_PROSE]
 
 

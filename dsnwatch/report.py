@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from dsnwatch.longtail import blames_receiver, by_library
 from dsnwatch.model import Action, BounceReport, Kind, OriginalMessage, RecipientStatus
@@ -179,7 +179,7 @@ class _Message:
         reply_code, status = told(reported, diagnostic, prose)
         if reply_code is None:
             reply_code = codes(replied(self.text, final or address, alone=alone))[0]
-        remote = _HOST_TYPE.sub("", group.get("remote-mta", ""), count=1).lower()
+        remote = _host(group.get("remote-mta", ""))
         return RecipientStatus(
             recipient=address,
             action=action,
@@ -189,7 +189,7 @@ class _Message:
             reply_code=reply_code,
             diagnostic=diagnostic,
             prose=prose,
-            remote_mta=remote.split()[0].strip("()[]") if remote.split() else None,
+            remote_mta=remote.strip("()[]") if remote else None,
         )
 
     def _usable(self, address: str) -> str:
@@ -382,13 +382,12 @@ class _Message:
     ) -> BounceReport:
         fields = fields or {}
         received = (self.headers.get("received") or "").rpartition(";")[2]
-        reporting = _HOST_TYPE.sub("", fields.get("reporting-mta", ""), count=1).split()
         arrival = fields.get("arrival-date")
         return BounceReport(
             kind=kind,
             dialect=dialect,
             message_id=_message_id(self.headers),
-            reporting_mta=reporting[0].lower() if reporting else None,
+            reporting_mta=_host(fields.get("reporting-mta", "")) or None,
             arrival_date=date(arrival) if arrival else None,
             received_at=date(received) or date(self.headers.get("date") or ""),
             original=self._original(fields.get("original-envelope-id") or None),
@@ -407,6 +406,13 @@ class _Message:
             subject=headers.text("subject") or None,
             headers=headers.kept(),
         )
+
+
+@lru_cache(4096)  # a mailing meets the same hosts over and over
+def _host(field: str) -> str:
+    """Take the name of a host out of a Reporting-MTA or Remote-MTA field, "" for none."""
+    words = _HOST_TYPE.sub("", field, count=1).lower().split(None, 1)
+    return words[0] if words else ""
 
 
 def _beginning(text: str, length: int) -> str:

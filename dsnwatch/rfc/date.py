@@ -11,10 +11,6 @@ _DATE = re.compile(
     r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?\s*(?:([+-])(\d{2}):?(\d{2})|([a-z]{1,5}))?",
     re.IGNORECASE,
 )
-_USUAL = re.compile(
-    r"\s*(?:[A-Z][a-z]{2}, +)?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) "
-    r"(\d{2}:\d{2}:[0-5]\d) ([+-][01]\d[0-5]\d)"
-)
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -48,15 +44,9 @@ def date(text: str) -> datetime | None:
         An aware time in UTC; None where there is none or it cannot be (31 February). A zone that
         is missing or unknown is taken for UTC.
     """
-    usual = _USUAL.match(text)
-    if usual is not None and usual[2] in _TWO_DIGITS:
-        day, month, year, clock, zone = usual.groups()
-        try:
-            return datetime.fromisoformat(
-                f"{year}-{_TWO_DIGITS[month]}-{day:0>2}T{clock}{zone}"
-            ).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return None
+    usual = _usual(text.split(None, 6))
+    if usual is not None:
+        return usual
     found = _DATE.search(text)
     if not found:
         return None
@@ -81,3 +71,22 @@ def date(text: str) -> datetime | None:
         return moment - offset
     except (ValueError, OverflowError):
         return None
+
+
+def _usual(words: list[str]) -> datetime | None:
+    """Read a date as nearly all are written: `Tue, 31 Mar 2026 12:00:00 +0200`, any more behind."""
+    if words and words[0].endswith(","):
+        del words[0]
+    if len(words) < _DATE_WORDS:
+        return None
+    day, month, year, clock, zone = words[:_DATE_WORDS]
+    if month not in _TWO_DIGITS or len(clock) != len("12:00:00") or len(zone) != len("+0200"):
+        return None
+    try:
+        moment = datetime.fromisoformat(f"{year}-{_TWO_DIGITS[month]}-{day:0>2}T{clock}{zone}")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+_DATE_WORDS = 5

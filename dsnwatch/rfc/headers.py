@@ -58,11 +58,7 @@ class Headers:
     def get(self, name: str) -> str | None:
         """Return the unfolded body of the first field of that (lower-case) name; None if absent."""
         body = self._folded.get(name)
-        if body is None:
-            return None
-        if "\n" in body:
-            body = body.replace("\n\t", " ").replace("\n ", " ")
-        return body.strip()
+        return None if body is None else _unfolded(body)
 
     def text(self, name: str) -> str:
         """Return the body with its encoded words decoded (RFC 2047); "" if absent."""
@@ -74,14 +70,22 @@ class Headers:
 
     def kept(self) -> tuple[tuple[str, str], ...]:
         """Return those of KEPT_HEADERS that are there, at most 1,000 characters of each."""
-        there = [name for name in KEPT_HEADERS if name in self._folded]
-        return tuple([(name, (self.get(name) or "")[:1000]) for name in there])
+        there = self._folded
+        return tuple(
+            [(name, _unfolded(there[name])[:1000]) for name in KEPT_HEADERS if name in there]
+        )
 
     def __bool__(self) -> bool:
         for name in self._folded:  # noqa: SIM110  any() takes three times as long
             if 0 < len(name) <= MAX_NAME:
                 return True
         return False
+
+
+def _unfolded(body: str) -> str:
+    if "\n" in body:
+        body = body.replace("\n\t", " ").replace("\n ", " ")
+    return body.strip()
 
 
 def decoded_words(body: str) -> str:

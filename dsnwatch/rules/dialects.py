@@ -181,6 +181,11 @@ class DialectTable:
             for number, (_, sign) in enumerate(signs)
             if sign.leading is not None
         )
+        self._writers = PhraseIndex(
+            (sign.text, row)
+            for row, sign in signs
+            if sign.text is not None and sign.alone and self.rows[row].kind is Kind.BOUNCE
+        )
         self._by_header: dict[str, list[tuple[int, str]]] = {}
         for row, sign in signs:
             if sign.leading is None and sign.header is not None:
@@ -221,11 +226,8 @@ class DialectTable:
         Args:
             text: In the form of `find`; some hundred characters are enough.
         """
-        for number, phrase, _ in self._index.find(text):
-            row, sign = self._signs[number]
-            if sign.alone and sign.text is phrase and self.rows[row].kind is Kind.BOUNCE:
-                return self.rows[row].id
-        return None
+        found = self._writers.find(text)
+        return self.rows[found[0][0]].id if found else None
 
     def returned_line(self, lines: list[str]) -> int | None:
         """Find the line that says that the returned message begins behind it; its index."""
