@@ -107,7 +107,16 @@ def recipients(
         if len(said) < MAX_RECIPIENTS and len(words) >= len(said.get(address, "")):
             said[address] = words
     prose = text.strip()[:MAX_PROSE] if len(said) == 1 or not all(said.values()) else ""
-    return [_status(address, words, prose, action) for address, words in said.items()]
+    return [
+        _status(address, words, prose, _reached(dialect, words) or action)
+        for address, words in said.items()
+    ]
+
+
+def _reached(dialect: Dialect, words: str) -> Action | None:
+    """Say that somebody got the mail where the words about him do."""
+    got = bool(dialect.delivered) and bool(words) and dialect.delivered.find(flatten(words))
+    return Action.DELIVERED if got else None
 
 
 def _status(address: str, words: str, prose: str, action: Action) -> RecipientStatus:
@@ -230,7 +239,8 @@ def aimed(
         text: The report without what it returns.
         own: Addresses that are the sender's or the reporting system's.
         hints: Whom the returned message was for.
-        named: Whether only somebody counts whom the text names and the returned message was for.
+        named: Whether only somebody counts whom the text names and the returned message was for;
+            where nothing came back, the one address that is left.
 
     Returns:
         One entry each of `strangers` in the text, when they are few; where the text has none, the
@@ -239,11 +249,11 @@ def aimed(
     lines = [line for line in text[:MAX_PROSE].split("\n") if not dialect.names_others(line)]
     meant = strangers(find_all("\n".join(lines)), own, hints)
     if named:
-        whom = {hint.lower() for hint in hints}
+        whom = {hint.lower() for hint in hints or meant}
         meant = [address for address in meant if address.lower() in whom]
     elif not meant and len(hints) == 1 and hints[0].lower() not in {one.lower() for one in own}:
         meant = list(hints)
-    if len(meant) > MAX_AIMED:
+    if len(meant) > (MAX_AIMED if hints or not named else 1):
         return []
     action = Action.DELAYED if dialect.delayed.stands_in(flatten(text)) else Action.FAILED
     return [_status(address, "", text.strip()[:MAX_PROSE], action) for address in meant]

@@ -27,7 +27,7 @@ from dsnwatch.rfc.status_code import codes, from_field, told
 from dsnwatch.rules import Rules
 from dsnwatch.rules.dialects import Dialect
 from dsnwatch.rules.phrases import flatten, lowered
-from dsnwatch.sender import by_person, by_system, unquoted
+from dsnwatch.sender import by_daemon, by_person, by_system, unquoted
 from dsnwatch.ses import notification
 
 _SIGNS_IN = 3000
@@ -322,10 +322,11 @@ class _Message:
 
     def _named_in(self, text: str) -> list[RecipientStatus]:
         """Find who is meant where a mail system gives a cause, and names whom the mail was for."""
-        if not by_system(self._sender_and_subject[0]) or not blames_receiver(text, self.rules):
+        known = by_system if self.hints else by_daemon
+        if not known(self._sender_and_subject[0]) or not blames_receiver(text, self.rules):
             return []
         row = self.rules.dialects.by_id["any"]
-        return aimed(row, text, self.own, self.hints, named=bool(self.hints))
+        return aimed(row, text, self.own, self.hints, named=True)
 
     def _aimed(self, text: str) -> list[RecipientStatus]:
         """Find who is meant when only the words of the text make it a bounce."""

@@ -10,6 +10,10 @@ def by_person(headers: Headers, sender: str, subject: str) -> bool:
     """Whether a person or a list wrote this, whatever it quotes; texts in lower case."""
     if not sender.strip() or (headers.get("return-path") or "").strip() == "<>":
         return False
+    if by_daemon(sender):
+        return False
+    if headers.get("list-unsubscribe") is not None:
+        return True  # no mail system offers to be unsubscribed from
     if by_system(sender):
         return False
     if subject.startswith(_ANSWERED) or headers.get("list-id") is not None:
@@ -23,6 +27,13 @@ def by_system(sender: str) -> bool:
     return bool(_SYSTEM.search(address.partition("@")[0] or sender)) or "mail deliver" in sender
 
 
+def by_daemon(sender: str) -> bool:
+    """Whether a From header, in lower case, is one that only mail systems use."""
+    address = (find_all(sender) or [""])[-1]
+    return bool(_DAEMON.search(address.partition("@")[0] or sender)) or "mail deliver" in sender
+
+
+_DAEMON = re.compile(r"daemon|^post_?master$|mail-?deliver")
 _SYSTEM = re.compile(
     r"daemon|post_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce|microsoftexchange|mail-?deliver"
 )

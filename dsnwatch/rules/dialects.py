@@ -34,8 +34,8 @@ _PLACE = re.compile(r"\{(\*|[a-z]+)\}")
 _IN_TEXT = re.compile(ADDRESS)
 SHAPE = {
     "id": TEXT, "name": TEXT, "kind": TEXT, "signs": TABLES, "begin": TEXTS, "end": TEXTS,
-    "recipient": TEXTS, "others": TEXTS, "returned": TEXTS, "delayed": TEXTS, "given_up": TEXTS,
-    "until": FLAG, "default": TEXT, "source": TEXT,
+    "recipient": TEXTS, "others": TEXTS, "returned": TEXTS, "delayed": TEXTS, "delivered": TEXTS,
+    "given_up": TEXTS, "until": FLAG, "default": TEXT, "source": TEXT,
 }  # fmt: skip
 _SIGNS = ("from", "subject", "header", "text")
 
@@ -142,6 +142,7 @@ class Dialect:
         local: Whether one of the templates takes a bare local part.
         returned: Lines behind which the returned message stands.
         delayed: Words in the text that make it a delay notice.
+        delivered: Words about a recipient that say that he got the mail.
         given_up: Words in the text that make it final, whatever its Action field says.
         until: Whether its delay notices name Will-Retry-Until: one without is final.
         default: The reason when nothing else says one.
@@ -158,6 +159,7 @@ class Dialect:
     local: bool
     returned: tuple[str, ...]
     delayed: PhraseIndex
+    delivered: PhraseIndex
     given_up: PhraseIndex
     until: bool
     default: str | None
@@ -266,6 +268,7 @@ def _dialect(file: str, row: dict[str, Any]) -> Dialect:
             local=any("{local}" in text for text in row.get("recipient", ())),
             returned=tuple(row.get("returned", ())),
             delayed=PhraseIndex.of(row.get("delayed", ())),
+            delivered=PhraseIndex.of(row.get("delivered", ())),
             given_up=PhraseIndex.of(row.get("given_up", ())),
             until=row.get("until", False),
             default=row.get("default"),
