@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dsnwatch.sources.imap_session import Fetched, Session
+from dsnwatch.sources.imap_answers import Fetched
+from dsnwatch.sources.imap_session import Session
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
 
 log = logging.getLogger(__name__)

@@ -11,18 +11,21 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.sources.imap_answers import Fetched, read_fetch
 from dsnwatch.sources.imap_idle import idle
 from dsnwatch.sources.imap_login import Login
 from dsnwatch.sources.imap_trouble import CAUGHT, MailboxError, Trouble, told
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 CONNECT_SECONDS: Final = 30.0
 READ_SECONDS: Final = 60.0
@@ -81,17 +84,6 @@ class Selected:
     exists: int
     changed: int | None
     keywords: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A message, or a part of one."""
-
-    uid: int
-    arrived_at: datetime | None
-    data: bytes
-    whole: bool
-    """Whether the server sent all of it, though a part was asked for."""
 
 
 class Session:
@@ -298,27 +290,14 @@ class Session:
         Returns:
             What the server gave; a message that is gone is not in it.
         """
-        wanted = f"BODY.PEEK[]<{offset}.{octets}>"
+        wanted = f"(INTERNALDATE BODY.PEEK[]<{offset}.{octets}>)"
         with self._told(f"fetching {len(uids)} messages"):
-            self._client.normalise_times = False
-            answer = self._client.fetch(uids, ["INTERNALDATE", wanted])
-            found = {}
-            for uid, items in answer.items():
-                key = b"BODY[]<%d>" % offset
-                part, whole = items.get(key), items.get(b"BODY[]")
-                if part is None and offset and key in items:
-                    part = b""  # NIL, behind the end of the message
-                data = whole if part is None else part
-                if not isinstance(data, bytes):
-                    continue
-                arrived = items.get(b"INTERNALDATE")
-                found[uid] = Fetched(
-                    uid,
-                    arrived.astimezone(UTC) if arrived and arrived.tzinfo else None,
-                    data,
-                    whole=part is None,
-                )
-            return found
+            typ, data = self._imap.uid("FETCH", ",".join(map(str, uids)), wanted)
+            if typ != "OK":
+                raise IMAPClientError(data[0])
+            asked = set(uids)
+            found = read_fetch(data, offset)
+            return {uid: each for uid, each in found.items() if uid in asked}
 
     def move(self, uids: Sequence[int], folder: str) -> None:
         """Move messages (RFC 6851)."""

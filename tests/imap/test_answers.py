@@ -1,7 +1,7 @@
 """Answers of servers that are odd, broken, overloaded or hostile; said by a scripted server."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -178,6 +178,50 @@ def test_server_that_ignores_the_part_asked_for_is_understood(
     with holding(1, instead={"UID FETCH": whole}) as server:
         (raw,) = at(server).messages()
     assert raw.data == b"x" * 20
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"* %d FETCH (UID %d INTERNALDATE %b BODY[]<0> {%d}\r\n%b)\r\n",
+        b"* %d FETCH (FLAGS (\\Recent) UID %d INTERNALDATE %b BODY[]<0> {%d}\r\n%b)\r\n",
+        b"* %d FETCH (MODSEQ (12) UID %d INTERNALDATE %b BODY[]<0> {%d}\r\n%b)\r\n",
+        b"* %d FETCH (uid %d internaldate %b body[]<0> {%d}\r\n%b)\r\n",
+    ],
+    ids=["usual", "flags", "modseq", "lower"],
+)
+@pytest.mark.parametrize("behind", [False, True], ids=["uid-before", "uid-behind"])
+def test_answer_is_read_in_whatever_order_it_comes(at: At, form: bytes, behind: bool) -> None:  # noqa: FBT001  one of two
+    data, date = b"Subject: x\r\n\r\nText\r\n", b'"01-Mar-2026 14:00:00 +0200"'
+    said = form % (1, 1, date, len(data), data)
+    if behind:
+        said = b"* 1 FETCH (BODY[]<0> {%d}\r\n%b UID 1 INTERNALDATE %b)\r\n" % (
+            len(data), data, date
+        )  # fmt: skip
+    with holding(1, instead={"UID FETCH": said + b"%s OK done\r\n"}) as server:
+        (raw,) = at(server).messages()
+    assert raw.data == data
+    assert raw.arrived_at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("date", "moment"),
+    [
+        (b" 1-Mar-2026 12:00:00 -0330", datetime(2026, 3, 1, 15, 30, tzinfo=UTC)),
+        (b"31-DEC-1999 23:59:59 +0000", datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (b"32-Mar-2026 12:00:00 +0000", None),
+        (b"01-Mrz-2026 12:00:00 +0000", None),
+        (b"01-Jan-0001 00:00:00 +2359", None),
+        (b"yesterday", None),
+        (b"", None),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, bytes) else "",
+)
+def test_arrival_is_what_can_be_read_of_it(at: At, date: bytes, moment: datetime | None) -> None:
+    said = b'* 1 FETCH (UID 1 INTERNALDATE "%b" BODY[]<0> {1}\r\nx)\r\n%%s OK done\r\n' % date
+    with holding(1, instead={"UID FETCH": said}) as server:
+        (raw,) = at(server).messages()
+    assert raw.arrived_at == moment
 
 
 def test_answers_unasked_for_are_no_messages(at: At) -> None:

@@ -264,6 +264,14 @@ class Account:
         place = self.maildir if folder == "INBOX" else self.maildir / f".{folder}"
         return sum(1 for name in ("new", "cur") for _ in place.glob(f"{name}/*"))
 
+    def is_empty(self) -> bool:
+        """Whether the INBOX holds nothing; cheap, however much it holds."""
+        for name in ("new", "cur"):
+            with os.scandir(self.maildir / name) as entries:
+                if next(entries, None) is not None:
+                    return False
+        return True
+
     def flags(self, folder: str = "INBOX") -> list[Sequence[bytes]]:
         """Give the flags of each message of a folder."""
         with self.client() as client:

@@ -1,0 +1,143 @@
+"""How fast a mailbox is taken in, against a client that merely fetches: run it, read the table.
+
+    python -m tests.benchmarks.imap [--messages 20000] [--arrivals 20]
+
+The peer is IMAPClient, which fetches the same messages 500 at a time from the same Dovecot in the
+same run, and does nothing with them. `dsnwatch run` reads, judges, stores and moves them. Needs
+Dovecot, and root.
+"""
+
+import argparse
+import os
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.import_ import ROOT, varied
+from tests.servers.dovecot import PASSWORD, UID, Account, Dovecot
+
+SET = 500
+ENOUGH, MOST_MEGABYTES, MOST_SECONDS = 0.2, 150, 2.0
+
+
+def fill(account: Account, count: int) -> None:
+    """Put the messages into the INBOX; faster than one by one."""
+    account.deliver([])
+    for number, data in enumerate(varied(count)):
+        path = account.maildir / "new" / f"{1767225600 + number}.M{number}P2.example"
+        path.write_bytes(data)
+        os.chown(path, UID, UID)
+
+
+def peer(account: Account) -> float:
+    """Messages a second of IMAPClient alone."""
+    with account.client() as client:
+        client.select_folder("INBOX", readonly=True)
+        start = time.perf_counter()
+        uids = client.search()
+        for at in range(0, len(uids), SET):
+            client.fetch(uids[at : at + SET], ["BODY.PEEK[]"])
+        return len(uids) / (time.perf_counter() - start)
+
+
+@contextmanager
+def daemon(account: Account, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run dsnwatch on the mailbox."""
+    (folder / "password").write_text(PASSWORD)
+    config = folder / "dsnwatch.toml"
+    config.write_text(
+        f'[store]\nurl = "sqlite:///{folder}/dsnwatch.db"\n[[mailbox]]\nname = "bounces"\n'
+        f'host = "127.0.0.1"\nport = {account.server.port}\ntls = "none"\n'
+        f'user = "{account.user}"\npassword_file = "password"\n'
+    )
+    command = [sys.executable, "-m", "dsnwatch", "--config", str(config), "run"]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, stderr=log) as running,  # noqa: S603  our own program
+    ):
+        try:
+            yield running
+        finally:
+            running.send_signal(signal.SIGTERM)
+            running.wait(30)
+
+
+def until(condition: Callable[[], bool]) -> float:
+    """Wait, and tell when it was so."""
+    while not condition():
+        time.sleep(0.005)
+    return time.perf_counter()
+
+
+def stored(folder: Path) -> int:
+    """Count the messages in the store."""
+    path = folder / "dsnwatch.db"
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(path, timeout=20)) as connection:
+        try:
+            return int(connection.execute("SELECT count(fingerprint) FROM message").fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0  # it is being made
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most memory a process had at a time."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def main() -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--messages", type=int, default=20_000)
+    options.add_argument("--arrivals", type=int, default=20)
+    given = options.parse_args()
+    with Dovecot.running() as server, TemporaryDirectory() as place:
+        account, folder = server.a_user(), Path(place)
+        fill(account, given.messages)
+        peer(account)  # warms Dovecot's cache for both
+        before = peer(account)
+        with daemon(account, folder) as running:
+            start = until(lambda: b"ready:" in (folder / "log").read_bytes())
+            end = until(account.is_empty)
+            took, peak = end - start, peak_megabytes(running.pid)
+            taken = stored(folder)
+            delays = list(arrivals(account, folder, given.arrivals))
+        fill(second := server.a_user(), given.messages)
+        peer(second)
+        after = peer(second)
+    base, rate = (before + after) / 2, taken / took
+    print(f"{given.messages} messages, {os.cpu_count()} cores")
+    print(f"{'':44}{'messages/s':>12}{'ratio':>8}{'wanted':>8}")
+    print(f"{'IMAPClient fetches, ' + str(SET) + ' at a time':44}{base:12.0f}{1:8.2f}")
+    print(
+        f"{'dsnwatch fetches, reads, stores, moves':44}{rate:12.0f}{rate / base:8.2f}{ENOUGH:8.2f}"
+    )
+    print(f"peak memory: {peak:.0f} MB (wanted: below {MOST_MEGABYTES})")
+    print(
+        f"from arrival to store under IDLE: median {statistics.median(delays):.2f} s, "
+        f"longest {max(delays):.2f} s of {len(delays)} (wanted: below {MOST_SECONDS:.0f})"
+    )
+
+
+def arrivals(account: Account, folder: Path, count: int) -> Iterator[float]:
+    """Deliver messages one by one; how long each takes to be stored."""
+    there = stored(folder)
+    for number in range(count):
+        start = time.perf_counter()
+        account.deliver([b"Subject: late %d\n\nText\n" % number])
+        yield until(lambda there=there: stored(folder) > there) - start  # type: ignore[misc]
+        there += 1
+        until(account.is_empty)
+
+
+if __name__ == "__main__":
+    main()
