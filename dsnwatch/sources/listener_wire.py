@@ -159,6 +159,7 @@ class Wire(SMTP):
         self._handshakes = False
         self._stops = False
         self._cut_off = False
+        self._lingering: asyncio.TimerHandle | None = None
         self._gone = False
         self._errors = 0
         self._idle_commands = 0
@@ -197,6 +198,8 @@ class Wire(SMTP):
         """Count it out; aiosmtpd says so twice where TLS came to nothing."""
         if not self._gone:
             self._gone = True
+            if self._lingering is not None:
+                self._lingering.cancel()  # it would keep us in memory until then
             self.house.goodbye(self, self.client if self._welcomed else None)
             super().connection_lost(error)
 
@@ -234,7 +237,7 @@ class Wire(SMTP):
         if not self._handshakes:  # else it would get into the middle of TLS
             transport.write(f"{reply}\r\n".encode())
         transport.close()
-        self.loop.call_later(LINGER, transport.abort)
+        self._lingering = self.loop.call_later(LINGER, transport.abort)
 
     def stop(self) -> None:
         """End as soon as no message is on its way."""
