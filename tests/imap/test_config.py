@@ -6,6 +6,7 @@ import pytest
 
 from dsnwatch import config
 from dsnwatch.errors import ConfigError
+from tests.test_docs import blocks, text_of
 
 WHOLE = """
 [store]
@@ -47,6 +48,14 @@ def test_the_section_of_the_manual_is_one(tmp_path: Path) -> None:
     (section,) = loaded(tmp_path, WHOLE).settings.mailbox
     assert section.folders == ("INBOX", "\\Junk")
     assert section.poll_every.total_seconds() == 900
+
+
+def test_sections_of_the_documents_are_some(tmp_path: Path) -> None:
+    found = blocks(text_of("mailboxes.md"), "toml")
+    assert len(found) > 4
+    for block in found:
+        (section,) = loaded(tmp_path, block).settings.mailbox
+        assert section.name == "bounces"
 
 
 @pytest.mark.parametrize(
