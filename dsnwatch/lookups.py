@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 
 from dsnwatch import whole_file
 from dsnwatch.errors import StoreError
-from dsnwatch.lookup import WIRES, Judge, Listed, Wire, maps
+from dsnwatch.lookup import WIRES, Judge, Wire, maps
 from dsnwatch.lookup.server import LookupServer
 from dsnwatch.store import SuppressionFilter
 from dsnwatch.store.changes import Changes
-from dsnwatch.store.lookup import SuppressionLookup
+from dsnwatch.store.lookup import HeldLookup
 
 if TYPE_CHECKING:
     from dsnwatch.config_lookup import ExportSection, LookupSection
@@ -42,16 +42,12 @@ def server(
     Raises:
         UnavailableError: It cannot listen where it is to.
     """
-    lookup = SuppressionLookup(url)
-
-    def find(address: str, stream: str) -> Listed | None:
-        return lookup.find(address, clock(), stream)
-
+    lookup = HeldLookup(url, clock)
     module, _, name = WIRES[section.kind].partition(":")
     make = cast("Callable[..., Wire]", getattr(import_module(module), name))
-    judge = Judge(find, section.answer)
+    judge = Judge(lookup.since, section.answer)
     wire = make(judge, section.stream, passing=section.on_error == "pass")
-    return LookupServer(section, wire, lookup.close)
+    return LookupServer(section, wire, lookup)
 
 
 def lines_of(store: "Store", kind: str, answer: str, stream: str, now: datetime) -> maps.Lines:

@@ -4,24 +4,18 @@ A protocol is a file here that keeps `Wire`, and a line in `WIRES`; `server` spe
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from dsnwatch.rfc.address import key
 
+Find = Callable[[str, str], date | None]
+"""Says since which day an address (normalised) is suppressed for a stream; None where it is not.
 
-class Listed(Protocol):
-    """What keeps an address from being mailed: `store.lookup.Found`, `model.Suppression`."""
-
-    @property
-    def since(self) -> datetime:
-        """From when on."""
-        ...
-
-
-Find = Callable[[str, str], Listed | None]
-"""Looks an address (normalised) up for a stream; raises StoreError where it cannot."""
+It raises StoreError where that cannot be looked up.
+"""
 
 ANSWERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {"reject": ("REJECT", "5.7.1"), "discard": ("DISCARD", ""), "defer": ("DEFER", "4.7.1")}
@@ -39,6 +33,22 @@ WIRES: Final[Mapping[str, str]] = MappingProxyType(
 
 class WireError(Exception):
     """What came is no question; the connection is closed."""
+
+
+class Source(Protocol):
+    """What `Find` looks into: `store.lookup.HeldLookup`."""
+
+    def hold(self) -> None:
+        """Answer from the state of this moment until `release`."""
+        ...
+
+    def release(self) -> None:
+        """Answer each question from the state of its own moment."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
 
 
 class Wire(Protocol):
@@ -72,20 +82,25 @@ class Judge:
             StoreError: It cannot be looked up.
         """
         address = key(recipient)
-        if not all(address.rpartition("@")[::2]):
-            return None
-        listed = self._find(address, stream)
-        return (
-            None if listed is None else f"{ANSWERS[self._answer][0]} {said(listed, self._answer)}"
-        )
+        return self.of(address, stream) if all(address.rpartition("@")[::2]) else None
+
+    def of(self, address: str, stream: str) -> str | None:
+        """Do the same for an address that is normalised."""
+        since = self._find(address, stream)
+        return None if since is None else action_since(since, self._answer)
 
 
-def said(listed: Listed, answer: str) -> str:
+@lru_cache(maxsize=4096)
+def action_since(day: date, answer: str) -> str:
+    """Write the action for somebody who is suppressed since a day."""
+    return f"{ANSWERS[answer][0]} {said(day, answer)}"
+
+
+def said(day: date, answer: str) -> str:
     """Say in a line of ASCII that somebody is not mailed, with the status code of the answer.
 
     The reason is not in it: it is nobody's business who is refused, and a bounce made of this line
     is not to be read as one of the address itself, which would make a suppression of weeks one
     for ever.
     """
-    code = ANSWERS[answer][1]
-    return f"{code} stopped by dsnwatch since {listed.since:%Y-%m-%d}".lstrip()
+    return f"{ANSWERS[answer][1]} stopped by dsnwatch since {day}".lstrip()

@@ -29,7 +29,7 @@ def postfix(suppression: Suppression, answer: str) -> str | None:
     address = suppression.address
     if not _PLAIN.fullmatch(address) or _SPECIAL_TO_POSTFIX.search(address):
         return None
-    return f"{address} {ANSWERS[answer][0]} {said(suppression, answer)}\n"
+    return f"{address} {ANSWERS[answer][0]} {said(suppression.since.date(), answer)}\n"
 
 
 def exim(suppression: Suppression, answer: str) -> str | None:
@@ -37,7 +37,7 @@ def exim(suppression: Suppression, answer: str) -> str | None:
     address = suppression.address
     if not _PLAIN.fullmatch(address) or _SPECIAL_TO_EXIM.search(address):
         return None
-    return f"{address}: {said(suppression, answer)}\n"
+    return f"{address}: {said(suppression.since.date(), answer)}\n"
 
 
 KINDS: Final[Mapping[str, Write]] = MappingProxyType({"postfix": postfix, "exim": exim})

@@ -9,7 +9,6 @@ import selectors
 import socket
 import stat
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.config_hook import server_of
 from dsnwatch.config_lookup import UNIX
 from dsnwatch.errors import UnavailableError
-from dsnwatch.lookup import Wire, WireError
+from dsnwatch.lookup import Source, Wire, WireError
 
 if TYPE_CHECKING:
     from dsnwatch.config_lookup import LookupSection
@@ -27,8 +26,8 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS_AT_MOST = 1000
 PIECE = 65536
-UNSENT_AT_MOST = 1 << 20
-"""Octets of answers that wait for a client; until it reads them it is not heard."""
+HELD_SECONDS = 0.005
+"""How old the state of the store may be that is answered from."""
 
 IDLE_SECONDS = 3600.0
 """A connection that asks nothing for so long is closed; Postfix closes its own much sooner."""
@@ -41,11 +40,9 @@ class _Client:
     """One connection, what has come on it and what is to go."""
 
     socket: socket.socket
+    last: float
     received: bytearray = field(default_factory=bytearray)
-    unsent: bytearray = field(default_factory=bytearray)
-    last: float = 0.0
-    waiting: bool = False
-    """Whether it is to read before it is heard again."""
+    unsent: bytes = b""
 
 
 class LookupServer:
@@ -54,17 +51,15 @@ class LookupServer:
     Args:
         section: Where to listen.
         wire: The protocol.
-        end: Called at the end of `run`, in its thread.
+        source: Where the answers come from; used and closed in the thread of `run`.
 
     Raises:
         UnavailableError: It cannot listen there.
     """
 
-    def __init__(
-        self, section: "LookupSection", wire: Wire, end: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, section: "LookupSection", wire: Wire, source: Source) -> None:
         self._wire = wire
-        self._end = end
+        self._source = source
         self._path: Path | None = None
         self._ready = selectors.DefaultSelector()
         self._wake, self._stopping = socket.socketpair()
@@ -89,22 +84,31 @@ class LookupServer:
         """Answer until `stop` is called."""
         self._ready.register(self._wake, selectors.EVENT_READ)
         self._ready.register(self._server, selectors.EVENT_READ)
-        swept = time.monotonic()
+        swept = held = time.monotonic()
+        wait = _LOOK_SECONDS
         try:
             while True:
-                for key, _ in self._ready.select(_LOOK_SECONDS):
+                found = self._ready.select(wait)
+                now = time.monotonic()
+                if now - held >= HELD_SECONDS:
+                    self._source.release()
+                    held, wait = now, _LOOK_SECONDS
+                    if now - swept > _LOOK_SECONDS:
+                        self._sweep(now)
+                        swept = now
+                if found:
+                    self._source.hold()
+                    wait = HELD_SECONDS
+                for key, _ in found:
                     if key.fileobj is self._wake:
                         return
                     if key.fileobj is self._server:
-                        self._accept()
+                        self._accept(now)
                     else:
-                        self._serve(key.data)
-                if time.monotonic() - swept > _LOOK_SECONDS:
-                    swept = time.monotonic()
-                    self._sweep(swept)
+                        self._serve(key.data, now)
         finally:
             self.close()
-            self._end()
+            self._source.close()
 
     def stop(self) -> None:
         """Make `run` return; from any thread, and more than once."""
@@ -142,7 +146,7 @@ class LookupServer:
             raise
         return server
 
-    def _accept(self) -> None:
+    def _accept(self, now: float) -> None:
         try:
             accepted, _ = self._server.accept()
         except OSError as error:  # gone again, or no descriptors left
@@ -154,35 +158,38 @@ class LookupServer:
         accepted.settimeout(0)
         if accepted.family != socket.AF_UNIX:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client = _Client(accepted, last=time.monotonic())
+        client = _Client(accepted, now)
         self._clients.add(client)
         self._ready.register(accepted, selectors.EVENT_READ, client)
 
-    def _serve(self, client: _Client) -> None:
+    def _serve(self, client: _Client, now: float) -> None:
         """Hear a client and answer, or send on what it has not read yet."""
+        client.last = now
         try:
-            if not client.waiting:
-                piece = client.socket.recv(PIECE)
-                if not piece:
-                    self._drop(client)
-                    return
-                client.received += piece
-                client.unsent += self._wire.answer(client.received)
-            self._send(client)
+            if client.unsent:
+                self._send(client, client.unsent)
+                return
+            piece = client.socket.recv(PIECE)
+            if not piece:
+                self._drop(client)
+                return
+            client.received += piece
+            if answers := self._wire.answer(client.received):
+                self._send(client, answers)
         except (BlockingIOError, InterruptedError):
             pass
         except (OSError, WireError):
             self._drop(client)
 
-    def _send(self, client: _Client) -> None:
-        if client.unsent:
-            with suppress(BlockingIOError):
-                del client.unsent[: client.socket.send(client.unsent)]
-        client.last = time.monotonic()
-        waiting = bool(client.unsent)
-        if waiting != client.waiting:
-            client.waiting = waiting
-            wanted = selectors.EVENT_WRITE if waiting else selectors.EVENT_READ
+    def _send(self, client: _Client, octets: bytes) -> None:
+        """Send what the client takes; until it has all of it, it is not heard."""
+        try:
+            sent = client.socket.send(octets)
+        except BlockingIOError:
+            sent = 0
+        before, client.unsent = client.unsent, octets[sent:]
+        if bool(before) is not bool(client.unsent):
+            wanted = selectors.EVENT_WRITE if client.unsent else selectors.EVENT_READ
             self._ready.modify(client.socket, wanted, client)
 
     def _sweep(self, now: float) -> None:
