@@ -155,7 +155,7 @@ def _show_recipient(said: "Explained") -> None:
         {
             "recipient": one.recipient,
             "action": one.action,
-            "status": one.status,
+            "status": one.status and str(one.status),
             "reply_code": one.reply_code,
             "diagnostic": one.diagnostic,
             "prose": _short(one.prose),

@@ -32,7 +32,7 @@ def show_judgement(said: "Explained") -> None:
             "class": verdict.bounce_class,
             "fault": verdict.fault,
             "permanent": {True: "yes", False: "no", None: "unknown"}[verdict.permanent],
-            "status": verdict.status,
+            "status": verdict.status and str(verdict.status),
             "reply_code": verdict.reply_code,
             "rule": verdict.rule,
             "confidence": f"{verdict.confidence:.2f}",

@@ -16,7 +16,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(
-    short_help="Watch the configured mailboxes; the daemon.",
+    short_help="Run the daemon: mailboxes, listeners, hooks, look-ups.",
     help="Run everything that is configured until SIGTERM or Ctrl-C, which ends within ten "
     "seconds and loses nothing. SIGHUP reads configuration and rules anew; a bad file is refused "
     "with its reason, and the old one stays.",

@@ -59,6 +59,8 @@ def test_explain_tells_fields_rules_verdict_and_what_presets_would_do(run: Run) 
     out = run("explain", "-", stdin=a_bounce("anne@example.com")).out
     for told in ("final-recipient", "rules that matched", "user_unknown", "suppress for ever"):
         assert told in out
+    said = {row.split(maxsplit=1)[1] for row in out.splitlines() if row.split()[:1] == ["status"]}
+    assert said == {"5.1.1"}
     for preset in ("default", "cold", "newsletter", "transactional", "mailman"):
         assert f"    {preset} " in out
     assert max(map(len, out.splitlines())) <= 80
