@@ -1,12 +1,13 @@
 """What docs/sending.md says of Postfix, done with a real one."""
 
+import os
 import smtplib
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ pytestmark = pytest.mark.server
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "sending.md"
 WHY = "stopped by dsnwatch since 2026-03-30"
+HERE = f"127.{os.getpid() >> 16 & 255}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+"""A loopback address of our own: while we are down, nobody else may answer at our ports."""
+
+LISTEN = {"socketmap": 10030, "policy": 10031}
 ANNE, BOB = "anne@example.org", "bob@example.org"
 
 
@@ -34,14 +39,13 @@ class Setup:
     sink: MailServer
     spool: Path
     ports: dict[str, int]
-    lookups: dict[str, int] = field(default_factory=dict)
 
     def section(self, name: str) -> dict[str, object]:
         """Give the `[[lookup]]` that belongs to one of them."""
         if name == "socketmap-unix":
             return {"kind": "socketmap", "listen": f"unix:{self.spool}/dsnwatch/socketmap"}
         kind = name.partition("-")[0]
-        return {"kind": kind, "listen": f"127.0.0.1:{self.lookups[kind]}"}
+        return {"kind": kind, "listen": f"{HERE}:{LISTEN[kind]}"}
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +55,8 @@ def setup() -> Iterator[Setup]:
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dsnwatch-")))
         place.chmod(0o755)
-        lookups = {"socketmap": a_free_port(), "policy": a_free_port()}
         ours = {
-            "127.0.0.1:10030": f"127.0.0.1:{lookups['socketmap']}",
-            "127.0.0.1:10031": f"127.0.0.1:{lookups['policy']}",
+            **{f"127.0.0.1:{port}": f"{HERE}:{port}" for port in LISTEN.values()},
             "/var/lib/dsnwatch/postfix/suppressed": f"{place}/suppressed",
         }
         services = {}
@@ -71,7 +73,7 @@ def setup() -> Iterator[Setup]:
         folder = place / "postfix"
         folder.mkdir()
         spool = stack.enter_context(a_postfix(folder, sink.port, services))
-        yield Setup(store, sink, spool, ports, lookups)
+        yield Setup(store, sink, spool, ports)
 
 
 def write_file(store: Store, place: Path) -> None:
