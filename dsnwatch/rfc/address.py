@@ -15,12 +15,18 @@ _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _COMMENT = re.compile(r"\s+\([^()]*\)\s*$")
 _MAX = 1000
 
-_ALNUM = r"A-Za-z0-9\u0080-\U0010ffff"
+CJK = "\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+"""Scripts written without blanks, and their punctuation, as a part of a character class."""
+_NOT_LOCAL = rf"\s<>\"',;:()\[\]|\\@\u00ab\u00bb\u2018-\u201f{CJK}"
+_IN_DOMAIN = r"A-Za-z0-9\u0080-\u2017\u2020-\u2e7f\ua4d0-\uabff\U00010000-\U0010ffff"
 ADDRESS = (
-    r"(?<![^\s<>\"',;:()\[\]|\\@])[^\s<>\"',;:()\[\]|\\@]{1,64}"
-    rf"@[{_ALNUM}](?:[{_ALNUM}._\-]{{0,252}}[{_ALNUM}])?"
+    rf"(?<![^{_NOT_LOCAL}])[^{_NOT_LOCAL}]{{1,64}}"
+    rf"@[{_IN_DOMAIN}](?:[{_IN_DOMAIN}._\-]{{0,252}}[{_IN_DOMAIN}])?"
 )
-"""What counts as an address in running text; a regular expression without groups."""
+"""What counts as an address in running text; a regular expression without groups.
+
+Chinese, Japanese and Korean text runs on without a blank: there an address ends where it begins.
+"""
 
 _IN_TEXT = re.compile(ADDRESS)
 

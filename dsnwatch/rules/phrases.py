@@ -14,16 +14,20 @@ from typing import NamedTuple
 
 import ahocorasick
 
+from dsnwatch.rfc.address import CJK
+
 MAX_TEXT = 4000
 """Characters of one text that are looked at."""
 REMEMBERED = 2048
 """Texts for which a table keeps what it found, each shorter than SHORT characters."""
 SHORT = 400
 
-_MASK = re.compile(r"<?(?:[\w.+-]+;)?[^\s<>\"',;:()\[\]|\\@]{0,200}@[^\s<>\"',;:()\[\]@]{1,255}>?")
+_MASK = re.compile(
+    rf"<?(?:[A-Za-z0-9.+-]+;)?[^\s<>\"',;:()\[\]|\\@{CJK}]{{0,200}}@[^\s<>\"',;:()\[\]@{CJK}]{{1,255}}>?"
+)
 _CONTINUED = re.compile(r" [245]\d\d-(?:[ #]?[245]\.\d{1,3}\.\d{1,3})?\s*")
 _CONTINUED_LAST = re.compile(r" ([245]\d\d) ([245]\.\d{1,3}\.\d{1,3}) +")
-_CJK = "\u2e80"
+_FIRST_CJK = "\u2e80"
 
 
 def _plain() -> dict[str, str]:
@@ -258,4 +262,4 @@ _NUMBER = itemgetter(0)
 
 def _wordlike(letter: str) -> bool:
     """Whether a letter joins with its neighbour into one word."""
-    return letter.isalnum() and letter < _CJK
+    return letter.isalnum() and letter < _FIRST_CJK
