@@ -1,7 +1,7 @@
 """From octets to a `BounceReport`: what the message said, before anyone judges it."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 
 from dsnwatch.longtail import blames_receiver, by_library
@@ -141,7 +141,7 @@ class _Message:
         if len(groups) >= MAX_GROUPS:
             self.pieces.defects.append(f"only the first {MAX_GROUPS} recipients are read")
         alone = len(groups) == 1
-        found = tuple(self._distinct(self._recipient(group, alone=alone) for group in groups))
+        found = _distinct([self._recipient(group, alone=alone) for group in groups])
         if not found:
             self.pieces.defects.append("no recipient in the delivery-status part")
             return None
@@ -250,9 +250,7 @@ class _Message:
             if self._answers_by_itself:
                 return ()
             text = unquoted(text)
-        found = tuple(
-            self._distinct(iter(recipients(dialect, text, self.hints, self._sender_and_subject[1])))
-        )
+        found = _distinct(recipients(dialect, text, self.hints, self._sender_and_subject[1]))
         if dialect.id == "any" and found:
             meant = strangers([one.recipient for one in found], self.own, self.hints)
             found = tuple(one for one in found if one.recipient in meant) or found
@@ -305,7 +303,7 @@ class _Message:
             looks.insert(at, ("flufl", self._flufl))
             looks.append((row.id, self._aimed))
         for dialect, look in looks:
-            named = tuple(self._distinct(iter(look(text))))
+            named = _distinct([*look(text)])
             if named:
                 return self._made(_kind(named), dialect, named)
         if self.pieces.delivery_status is not None:
@@ -352,16 +350,6 @@ class _Message:
         """Let flufl.bounce look at the message without what it returned."""
         names = {name: self.headers.text(name) for name in ("from", "to", "subject")}
         return (self._named(address, action) for address, action in by_library(names, text))
-
-    def _distinct(self, found: Iterator[RecipientStatus | None]) -> Iterator[RecipientStatus]:
-        """Leave out nobodies and whom the report names a second time."""
-        seen: set[tuple[str, str | None, Action]] = set()
-        for one in found:
-            if one is not None and one.recipient:
-                told = (one.recipient, one.final_recipient, one.action)
-                if told not in seen:
-                    seen.add(told)
-                    yield one
 
     @cached_property
     def hints(self) -> list[str]:
@@ -425,9 +413,20 @@ def _message_id(headers: Headers) -> str | None:
     return (headers.get("message-id") or "").strip("<> \t")[:998] or None
 
 
+def _distinct(found: Sequence[RecipientStatus | None]) -> tuple[RecipientStatus, ...]:
+    """Leave out nobodies and whom the report names a second time."""
+    somebody = [one for one in found if one is not None and one.recipient]
+    if len(somebody) <= 1:  # nearly every report
+        return tuple(somebody)
+    named: dict[tuple[str, str | None, str], RecipientStatus] = {}
+    for one in somebody:
+        named.setdefault((one.recipient, one.final_recipient, one.action.value), one)
+    return tuple(named.values())
+
+
 def _kind(found: tuple[RecipientStatus, ...]) -> Kind:
     """What a report is as a whole: one failure makes it a bounce, else one delay a delay."""
-    actions = {one.action for one in found}
+    actions = [one.action for one in found]
     if Action.FAILED in actions:
         return Kind.BOUNCE
     return Kind.DELAY if Action.DELAYED in actions else Kind.SUCCESS

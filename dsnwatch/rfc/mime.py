@@ -125,16 +125,22 @@ class _Described(NamedTuple):
         kind: The type alone, lower case; text/plain where none is declared.
         declared: The Content-Type field, unfolded; None where there is none.
         encoding: Content-Transfer-Encoding, lower case; "" where there is none.
+        charset: What is declared for the letters; None where nothing is.
     """
 
     kind: str
     declared: str | None
     encoding: str
+    charset: str | None
 
 
 def _described(declared: str | None, encoding: str) -> _Described:
-    words = declared.partition(";")[0].lower().split() if declared else ()
-    return _Described(words[0] if words else "text/plain", declared, encoding)
+    if not declared:
+        return _Described("text/plain", declared, encoding, None)
+    words = declared.partition(";")[0].lower().split()
+    kind = words[0] if words else "text/plain"
+    charset = None if kind.startswith("multipart/") else _CHARSET.search(declared)
+    return _Described(kind, declared, encoding, charset[1] if charset else None)
 
 
 def _of_part(head: bytes) -> _Described:
@@ -153,7 +159,7 @@ _SHORT_HEAD = 200
 
 def _enter(pieces: Pieces, entity: _Described, body: bytes, depth: int) -> None:
     """Sort one entity into its piece."""
-    kind, declared, encoding = entity
+    kind, declared, encoding, charset = entity
     if kind.startswith("multipart/"):
         _enter_multipart(pieces, declared or "", body, depth)
         return
@@ -173,9 +179,9 @@ def _enter(pieces: Pieces, entity: _Described, body: bytes, depth: int) -> None:
     elif pieces.text:
         return
     elif kind == "text/html":
-        pieces.text = plain(_text(declared, encoding, body, pieces.defects))
+        pieces.text = plain(_text(charset, encoding, body, pieces.defects))
     elif kind == "text/plain" or (depth == 0 and not kind.startswith("message/")):
-        pieces.text = _text(declared, encoding, body, pieces.defects)
+        pieces.text = _text(charset, encoding, body, pieces.defects)
 
 
 _REPORT_PARTS = {
@@ -282,13 +288,12 @@ def _salvaged(body: bytes) -> bytes:
     return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
 
 
-def _text(declared: str | None, encoding: str, body: bytes, defects: list[str]) -> str:
+def _text(charset: str | None, encoding: str, body: bytes, defects: list[str]) -> str:
     """Decode a text part to a string with LF line ends."""
     if len(body) > MAX_TEXT:
         defects.append("only the first 64 KiB of the text are read")
     octets = _octets(encoding, body[:MAX_TEXT], defects)
-    found = _CHARSET.search(declared) if declared else None
-    text = decoded(octets, found[1] if found else None)
+    text = decoded(octets, charset)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

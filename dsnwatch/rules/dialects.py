@@ -236,7 +236,10 @@ class DialectTable:
         first_words = self._returned_words
         for number, line in enumerate(lines):
             words = line.strip(_RULES).split(None, 1)
-            if words and lowered(words[0]) in first_words:  # hardly a line
+            if not words:
+                continue
+            first = words[0].lower()
+            if first in first_words or not first.isascii():  # hardly a line
                 core = core_of(line)
                 if core in self._returned or core.startswith(self._returned_starts):
                     return number
