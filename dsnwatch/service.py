@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dsnwatch.errors import DsnwatchError, StoreError
@@ -27,7 +28,14 @@ from dsnwatch.hooks import subscriptions_of
 from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
 from dsnwatch.metrics import MailboxFigures
-from dsnwatch.service_parts import Figuring, Planned, Running, Surroundings, in_time
+from dsnwatch.service_parts import (
+    Figuring,
+    Planned,
+    Running,
+    Surroundings,
+    apart,
+    in_time,
+)
 from dsnwatch.service_plans import PLANNERS, Planner
 from dsnwatch.subscriptions import Subscriptions
 from dsnwatch.watch import watcher_of
@@ -161,7 +169,7 @@ class Service:
             notify(f"STATUS={state}")
         silent = time.monotonic() - self._written_at
         if figures != self._written or silent > SAY_ANYWAY.total_seconds():
-            await asyncio.to_thread(self._write, figures)
+            await apart(partial(self._write, figures))
             await in_time(self._stop.wait(), SAY_FIGURES)
 
     def _write(self, figures: Mapping[str, MailboxFigures]) -> None:
@@ -220,11 +228,14 @@ class Service:
         def left() -> timedelta:
             return timedelta(seconds=max(deadline - time.monotonic(), 0.1))
 
-        await asyncio.gather(*(each.stop(left()) for each in self._parts.values()))
+        stopping = [each.stop(left()) for each in self._parts.values()]
+        for error in await asyncio.gather(*stopping, return_exceptions=True):
+            if error is not None:
+                log.error("a part did not end well", exc_info=error)
         await self._writer.stop(left())
         if self._saying is not None:
             await in_time(self._saying, left())
-        self._write(self.figures)
+        await in_time(apart(partial(self._write, self.figures)), left())
 
 
 def serve(

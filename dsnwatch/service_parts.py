@@ -146,6 +146,21 @@ class Running:
         return since is None or now - since < STUCK.total_seconds()
 
 
+async def apart(work: Callable[[], None]) -> None:
+    """Do something that may block, in a thread that does not keep the process from ending."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            with suppress(RuntimeError):  # the loop has gone: we were left behind
+                loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, name=getattr(work, "__name__", "apart"), daemon=True).start()
+    await done.wait()
+
+
 async def in_time(ending: Awaitable[object], most: timedelta) -> bool:
     """Wait for something for so long at most; tells whether it came."""
     try:

@@ -1,7 +1,7 @@
 """Folders of a mailbox: how the server calls them, and what is known of each."""
 
 import time
-from collections.abc import Sequence
+from array import array
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -142,20 +142,24 @@ class Folder:
         self.given.clear()
         self._highest = self.next - 1
 
-    def waiting(self, found: Sequence[int]) -> list[int]:
+    def waiting(self, found: "array[int]") -> "array[int]":
         """Choose the messages to fetch, of those that SEARCH found, and forget those that went."""
-        there = set(found)
-        now = time.monotonic()
+        ours = self.pending.keys() | self.missed.keys()
+        there = ours.intersection(found) if ours else ours
         self.pending = {uid: to for uid, to in self.pending.items() if uid in there}
         self.missed = {uid: at for uid, at in self.missed.items() if uid in there}
+        now = time.monotonic()
         # "UID 7:*" finds the last message even where its UID is lower (RFC 9051 section 6.4.4).
         low = self.next if self.by_cursor else 0
-        return [
-            uid
-            for uid in found
-            if uid not in self.pending
-            and (self.missed[uid] <= now if uid in self.missed else uid >= low)
-        ]
+        return array(
+            "I",
+            (
+                uid
+                for uid in found
+                if uid not in self.pending
+                and (self.missed[uid] <= now if uid in self.missed else uid >= low)
+            ),
+        )
 
     def give(self, uid: int) -> None:
         """Note that a message is handed out."""

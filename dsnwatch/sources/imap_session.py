@@ -276,8 +276,8 @@ class Session:
         found: array[int] = array("I")
         for span in spans:
             with self._told("SEARCH"):
-                found.extend(self._client.search([*span, *criteria]))
-        return array("I", sorted(found))
+                found.extend(sorted(self._client.search([*span, *criteria])))
+        return found
 
     def fetch(self, uids: Sequence[int], offset: int, octets: int) -> dict[int, Fetched]:
         r"""Fetch a part of some messages, without setting \Seen.

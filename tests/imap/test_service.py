@@ -140,7 +140,7 @@ def test_daemon_tells_systemd_how_it_is_and_ends_at_sigterm(
         until(lambda: "WATCHDOG=1" in systemd.told)
         until(lambda: any("lag 0 s; 20 stored; last message" in each for each in systemd.told))
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(10) == 0
+        assert daemon.wait(30) == 0
     assert systemd.told.index("READY=1") < systemd.told.index("STOPPING=1")
     assert "STATUS=1 of 1 mailboxes connected" in "\n".join(systemd.told)
     assert len(account.holds("Processed")) == 20
@@ -234,7 +234,26 @@ def test_many_mailboxes_are_watched_at_once(place: Place, dovecot: Dovecot) -> N
     with place.running() as daemon:
         until(lambda: place.count("event") == 8, place.said)
         daemon.send_signal(signal.SIGINT)
-        assert daemon.wait(10) == 0
+        assert daemon.wait(30) == 0
+
+
+def test_daemon_ends_in_time_though_another_program_holds_the_store(
+    place: Place, account: Account
+) -> None:
+    place.configure(account)
+    with place.running() as daemon:
+        until(lambda: place.count("figures") == 1, place.said)
+        with closing(sqlite3.connect(place.folder / "dsnwatch.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            account.deliver([a_bounce(1)])
+            time.sleep(0.5)
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(30) == 0
+            other.rollback()
+    assert account.count() == 1
+    assert "Traceback" not in place.said()
+    with place.running():
+        until(lambda: place.count("event") == 1, place.said)
 
 
 def test_killed_at_fifty_moments_each_bounce_counts_once(place: Place, account: Account) -> None:
