@@ -30,6 +30,11 @@ FOLDERS_NAMED: Final = 20
 SPARE: Final = timedelta(minutes=2)
 """So long before its token expires a connection is made anew."""
 
+LEAST: Final = timedelta(minutes=1)
+"""A connection is kept for so long, however short-lived its token is."""
+
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
 
 class Positions(Protocol):
     """Where it is kept how far a folder has been read, for folders whose mail stays."""
@@ -79,6 +84,7 @@ class ImapSource:
         self._given: dict[str, tuple[Folder, int, int]] = {}
         self.connects = 0
         self._stale = False
+        self._renew_at = NEVER
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._wake)
 
@@ -94,11 +100,12 @@ class ImapSource:
 
     def connect(self) -> Session:
         """Connect and log in, unless that is so already."""
-        if self._session is not None and (self._stale or self._expires_soon(self._session)):
+        if self._session is not None and (self._stale or self._renewal_in() <= timedelta()):
             self.close()
         self._stale = False
         if self._session is None:
             self._session = self._new_session()
+            self._renew_at = renewal(self._session.expires_at, datetime.now(UTC))
             self.connects += 1
             self._names = Names(self._session)
         return self._session
@@ -116,8 +123,9 @@ class ImapSource:
         session.log_in(self._login, renew=renew)
         return session
 
-    def _expires_soon(self, session: Session) -> bool:
-        return session.expires_at is not None and session.expires_at - SPARE < datetime.now(UTC)
+    def _renewal_in(self) -> timedelta:
+        """Say how long the connection is good for: it ends with the token it was made with."""
+        return self._renew_at - datetime.now(UTC)
 
     def folders(self) -> list[Folder]:
         """Find the configured folders that are there, in the order of the configuration."""
@@ -215,10 +223,8 @@ class ImapSource:
             if self._open is not first:
                 self._select(first)  # what came while another folder was open is told by EXISTS
                 return
-            until = min(until, time.monotonic() + IDLE_SECONDS)
-            if session.expires_at is not None:
-                left = session.expires_at - SPARE - datetime.now(UTC)
-                until = min(until, time.monotonic() + left.total_seconds())
+            longest = min(IDLE_SECONDS, self._renewal_in().total_seconds())
+            until = min(until, time.monotonic() + longest)
             if not session.news:
                 session.idle(self._wake, until)
 
@@ -300,8 +306,14 @@ class ImapSource:
             return
         found = self._server().search(folder.criteria, folder.selected.exists)
         waiting = folder.waiting(found)
+        refused: MailboxError | None = None
         if folder.pending:
-            self._let_go(folder)
+            try:
+                self._let_go(folder)
+            except MailboxError as error:
+                if error.trouble is not Trouble.REFUSED:
+                    raise
+                refused = error  # a full target folder must not keep new messages from being read
         elif not waiting:
             folder.quiet = folder.selected.changed
         for start in range(0, len(waiting), SET):
@@ -309,6 +321,8 @@ class ImapSource:
             if not folder.is_of(uidvalidity):
                 return  # it was opened again meanwhile, and is another folder: the next sweep's
             yield from self._give(folder, uidvalidity, waiting[start : start + SET])
+        if refused is not None:
+            raise refused
 
     def _give(self, folder: Folder, uidvalidity: int, uids: Sequence[int]) -> Iterator[RawMessage]:
         """Fetch a set of messages and hand them out, in the order of their UIDs."""
@@ -348,6 +362,14 @@ class ImapSource:
             f"out of folders (there are: {there})",
             Trouble.REFUSED,
         )
+
+
+def renewal(expires_at: datetime | None, now: datetime) -> datetime:
+    """Say when to make a connection anew whose token expires; `NEVER` where it does not."""
+    if expires_at is None:
+        return NEVER
+    lasts = expires_at - now
+    return now + max(lasts - min(SPARE, lasts / 2), LEAST)
 
 
 def target_of(receipt: Receipt) -> Target:

@@ -20,7 +20,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.sources.imap_answers import Fetched, read_fetch
-from dsnwatch.sources.imap_idle import idle
+from dsnwatch.sources.imap_idle import Idle
 from dsnwatch.sources.imap_login import Login
 from dsnwatch.sources.imap_trouble import CAUGHT, MailboxError, Trouble, told
 
@@ -330,11 +330,13 @@ class Session:
         return len(counts) > 1 and counts[-1] != counts[0]
 
     def idle(self, wake: int, until: float) -> bool:
-        """Wait for new mail in the open folder; see `imap_idle.idle`."""
+        """Wait for new mail in the open folder; see `imap_idle.Idle`."""
         with self._told("IDLE"):
             # Its own limits are in `until`, and what it reads is a line now and then.
             self._deadline = until + READ_SECONDS
-            return idle(self._imap, wake=wake, until=until, beat=self._beat)
+            told = self._imap.untagged_responses
+            exists = int(told.get("EXISTS", [b"0"])[-1]) - len(told.get("EXPUNGE", ()))
+            return Idle(self._imap, exists).wait(wake=wake, until=until, beat=self._beat)
 
     def close(self) -> None:
         """Say goodbye, if there is somebody to say it to."""

@@ -139,6 +139,18 @@ def test_refused_letting_go_keeps_the_message_and_asks_again(at: At, verb: str) 
         assert server.commands.count(verb) >= 2
 
 
+def test_full_target_folder_does_not_keep_new_messages_from_being_read(at: At) -> None:
+    with holding(2, instead={"UID MOVE": b"%s NO [OVERQUOTA] full\r\n"}) as server:
+        source = at(server)
+        with pytest.raises(MailboxError):
+            swept(source)
+        server.messages[9] = b"Subject: new\n\n"
+        messages = source.messages()
+        assert next(messages).data == b"Subject: new\n\n"
+        with pytest.raises(MailboxError, match="make room"):
+            next(messages)
+
+
 def test_message_the_server_cannot_give_does_not_keep_the_others(at: At) -> None:
     def broken(line: Line) -> bytes:
         if 3 in server._named(line.rest):  # noqa: SLF001  the server is ours

@@ -43,10 +43,10 @@ def waits(source: ImapSource, seconds: float = 60.0) -> float:
         b"+ idling\r\n* 1 EXISTS\r\n",
         b"* 1 EXISTS\r\n+ idling\r\n",
         b"+ idling\r\n* OK Still here\r\n* 3 EXPUNGE\r\n* 1 EXISTS\r\n* 1 RECENT\r\n",
-        b"+ idling\r\n* 1 recent\r\n",
+        b"+ idling\r\n* 1 EXPUNGE\r\n* 1 EXISTS\r\n",
         b"+\r\n* 9 exists\r\n",
     ],
-    ids=["with-the-plus", "before-the-plus", "among-others", "recent", "bare-plus"],
+    ids=["with-the-plus", "before-the-plus", "among-others", "one-went-one-came", "bare-plus"],
 )
 def test_news_end_the_waiting(server: Scripted, source: ImapSource, said: bytes) -> None:
     server.instead["IDLE"] = said
@@ -70,7 +70,9 @@ def test_news_in_two_packets_end_the_waiting(
 
 
 def test_what_is_no_news_does_not_end_it(server: Scripted, source: ImapSource) -> None:
-    server.instead["IDLE"] = b"+ idling\r\n* OK Still here\r\n* 1 FETCH (FLAGS (\\Seen))\r\n"
+    server.instead["IDLE"] = (
+        b"+ idling\r\n* OK Still here\r\n* 1 FETCH (FLAGS (\\Seen))\r\n* 0 EXISTS\r\n* 0 RECENT\r\n"
+    )
     assert waits(source, 0.2) <= 0
     assert source.connected
 
@@ -86,6 +88,19 @@ def test_news_told_before_idle_are_not_waited_for(server: Scripted, source: Imap
     assert waits(source) > 0
     assert "IDLE" not in server.commands
     assert len(swept(source)) == 1
+
+
+def test_messages_that_went_before_idle_do_not_hide_one_that_comes(
+    server: Scripted, source: ImapSource
+) -> None:
+    def one_goes(line: Line) -> bytes:
+        return server.selected(line) + b"* 5 EXISTS\r\n* 5 EXPUNGE\r\n* 0 EXISTS\r\n%s OK done\r\n"
+
+    server.instead["SELECT"] = [one_goes]
+    server.instead["IDLE"] = b"+ idling\r\n* 1 EXISTS\r\n"
+    assert swept(source) == []
+    assert waits(source) > 0
+    assert server.commands[-1] == "IDLE"
 
 
 @pytest.mark.parametrize(

@@ -270,12 +270,11 @@ def test_dovecot_lets_a_token_in_until_it_expires(
         account.deliver(numbered(2))
         fetch = from_google(server, tmp_path)
         login = Bearer(account.user, fetch)
-        monkeypatch.setattr(imap, "SPARE", timedelta(minutes=10))
+        monkeypatch.setattr(imap, "LEAST", timedelta())
         source = a_source(account, login=login)
         assert swept(source) == numbered(2)
         assert source.connects == 1
-        # Another token is wanted now: the one it was made with ends within ten minutes.
-        server.lifetime = 300
+        server.lifetime = 0  # the connections from now on are good for one sweep
         server.good.clear()
         source.close()
         account.deliver(numbered(1, first=3))
@@ -291,12 +290,32 @@ def test_dovecot_lets_a_token_in_until_it_expires(
             swept(source)
 
 
+@pytest.mark.parametrize(
+    ("lasts", "good"),
+    [
+        (None, None),
+        (timedelta(hours=1), timedelta(minutes=58)),
+        (timedelta(minutes=3), timedelta(minutes=1, seconds=30)),
+        (timedelta(seconds=10), timedelta(minutes=1)),
+        (timedelta(days=-1), timedelta(minutes=1)),
+    ],
+    ids=str,
+)
+def test_connection_is_good_till_shortly_before_its_token_ends(
+    lasts: timedelta | None, good: timedelta | None
+) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    found = imap.renewal(None if lasts is None else now + lasts, now)
+    assert found == (imap.NEVER if good is None else now + good)
+
+
 @pytest.mark.server
 def test_idle_ends_in_time_for_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imap, "SPARE", timedelta(seconds=3599))
+    monkeypatch.setattr(imap, "LEAST", timedelta(seconds=0.3))
     with OAuth() as server, Dovecot.running(oauth=f"{server.url}/introspect") as dovecot:
         account = dovecot.a_user()
         server.user = account.user
+        server.lifetime = 0
         source = a_source(account, login=Bearer(account.user, from_google(server, tmp_path)))
         with Watch(source, tmp_path) as watching:
             watching.until(lambda: watching.watcher.figures.connects > 2)
