@@ -38,6 +38,8 @@ MOST_LITERAL: Final = 16 << 20
 MOST_ANSWER: Final = 96 << 20
 _PIECE: Final = 256 << 10
 
+_UNASKED: Final = {"EXPUNGE", "VANISHED", "RECENT", "FETCH", "COPYUID", "HIGHESTMODSEQ"}
+
 SEARCH_AT_ONCE: Final = 50_000
 """imaplib takes no line above 1,000,000 octets: 90,000 UIDs of ten digits."""
 
@@ -116,6 +118,7 @@ class Session:
         self._budget = MOST_ANSWER
         self._deadline = 0.0
         self._counting = False
+        self._expunged = 0
         with self._told(f"connecting to {section.host} port {section.port_in_use}"):
             tls = _context(section, ca_file)
             self._client: Any = IMAPClient(
@@ -206,6 +209,14 @@ class Session:
             yield
         except CAUGHT as error:
             raise told(self._name, doing, error) from error
+        self._forget_unasked()
+
+    def _forget_unasked(self) -> None:
+        """Drop what imaplib gathers and nobody asks for; it would grow until the next SELECT."""
+        told = self._imap.untagged_responses
+        self._expunged += len(told.get("EXPUNGE", ()))
+        for key in told.keys() & _UNASKED:
+            del told[key]
 
     def namespace(self) -> tuple[str, str | None]:
         """Find the prefix of our own folders, and what stands between levels (RFC 2342)."""
@@ -241,6 +252,7 @@ class Session:
         """
         with self._told(f"opening the folder '{folder}'"):
             self._count_changes()
+            self._expunged = 0
             answer = self._client.select_folder(folder)
             flags = answer.get(b"PERMANENTFLAGS", ())
             changed = answer.get(b"HIGHESTMODSEQ")
@@ -335,7 +347,7 @@ class Session:
             # Its own limits are in `until`, and what it reads is a line now and then.
             self._deadline = until + READ_SECONDS
             told = self._imap.untagged_responses
-            exists = int(told.get("EXISTS", [b"0"])[-1]) - len(told.get("EXPUNGE", ()))
+            exists = int(told.get("EXISTS", [b"0"])[-1]) - self._expunged
             return Idle(self._imap, exists).wait(wake=wake, until=until, beat=self._beat)
 
     def close(self) -> None:
