@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from dsnwatch.longtail import blames_receiver, by_library
 from dsnwatch.model import Action, BounceReport, Kind, OriginalMessage, RecipientStatus
@@ -19,7 +19,7 @@ from dsnwatch.prose import (
 from dsnwatch.rfc.address import find_all, typed
 from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
-from dsnwatch.rfc.delivery_status import MAX_GROUPS, diagnostic_of, field_groups
+from dsnwatch.rfc.delivery_status import MAX_GROUPS, diagnostic_of, field_groups, host_of
 from dsnwatch.rfc.feedback_report import feedback_report
 from dsnwatch.rfc.headers import Headers
 from dsnwatch.rfc.mime import Pieces, cut
@@ -43,7 +43,6 @@ _ACTIONS = {action.value: action for action in Action} | {
     "delivery": Action.DELIVERED,
     "delay": Action.DELAYED,
 }
-_HOST_TYPE = re.compile(r"\s*(?:dns|dsn|smtp|x-unix-hostname|ip|local)\s*;\s*", re.IGNORECASE)
 _FIELDS_IN_TEXT = re.compile(
     r"(?:^|\n)(?=(?:[A-Z][A-Za-z\-]+:[^\n]*\n+){0,8}(?:Final|Original)-Recipient:)", re.IGNORECASE
 )
@@ -179,7 +178,7 @@ class _Message:
         reply_code, status = told(reported, diagnostic, prose)
         if reply_code is None:
             reply_code = codes(replied(self.text, final or address, alone=alone))[0]
-        remote = _host(group.get("remote-mta", ""))
+        remote = host_of(group.get("remote-mta", ""))
         return RecipientStatus(
             recipient=address,
             action=action,
@@ -376,7 +375,7 @@ class _Message:
             kind=kind,
             dialect=dialect,
             message_id=_message_id(self.headers),
-            reporting_mta=_host(fields.get("reporting-mta", "")) or None,
+            reporting_mta=host_of(fields.get("reporting-mta", "")) or None,
             arrival_date=date(arrival) if arrival else None,
             received_at=date(received) or date(self.headers.get("date") or ""),
             original=self._original(fields.get("original-envelope-id") or None),
@@ -395,13 +394,6 @@ class _Message:
             subject=headers.text("subject") or None,
             headers=headers.kept(),
         )
-
-
-@lru_cache(4096)  # a mailing meets the same hosts over and over
-def _host(field: str) -> str:
-    """Take the name of a host out of a Reporting-MTA or Remote-MTA field, "" for none."""
-    words = _HOST_TYPE.sub("", field, count=1).lower().split(None, 1)
-    return words[0] if words else ""
 
 
 def _beginning(text: str, length: int) -> str:

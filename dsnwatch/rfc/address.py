@@ -49,7 +49,7 @@ def typed(value: str) -> str:
     # The two letters xtext must escape in an address; more would spoil tags like "+20".
     if "+2B" in value or "+3D" in value:
         value = value.replace("+2B", "+").replace("+3D", "=")
-    return normalise(value)
+    return normalise(value.strip()[:_MAX])  # what is remembered of a field has an end
 
 
 @lru_cache(maxsize=8192)

@@ -6,12 +6,14 @@ grammar in UTF-8).
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 _FOLD = re.compile(r"\n[ \t]+(?=\S)")
 _BLANK = re.compile(r"\n[ \t]*\n")
 _MAX_OCTETS = 1 << 20
 MAX_GROUPS = 2000
 _DIAGNOSTIC_TYPE = re.compile(r"\s*(?!x-unix)[a-z][a-z0-9_\-]{1,40}\s*;\s*", re.IGNORECASE)
+_HOST_TYPE = re.compile(r"\s*(?:dns|dsn|smtp|x-unix-hostname|ip|local)\s*;\s*", re.IGNORECASE)
 _OCTAL = re.compile(r"(?:\\[0-3][0-7]{2}){2,}")
 _MAX_DIAGNOSTIC = 4000
 _NAMES = frozenset({"final-recipient", "original-recipient", "x-actual-recipient"})
@@ -81,6 +83,21 @@ def _groups(block: str) -> Iterator[dict[str, str]]:
         group[name] = value.strip()
     if group:
         yield group
+
+
+def host_of(value: str) -> str:
+    """Take the name out of a Reporting-MTA or Remote-MTA field, lower case; "" where none is."""
+    return (_remembered_host if len(value) <= _HOST_FIELD else _host)(value)
+
+
+def _host(value: str) -> str:
+    words = _HOST_TYPE.sub("", value, count=1).lower().split(None, 1)
+    return words[0] if words else ""
+
+
+_HOST_FIELD = 300
+"""Characters of a field that is remembered: a name has 255; strangers may write a mebibyte."""
+_remembered_host = lru_cache(4096)(_host)  # a mailing meets the same hosts over and over
 
 
 def diagnostic_of(value: str) -> str:

@@ -38,11 +38,14 @@ class ProviderTable:
             (phrase, number) for number, row in enumerate(self.rows) for phrase in row.texts
         )
         # The same hosts refuse most of a mailing, and in the same words.
-        self.by_host = lru_cache(REMEMBERED)(self._by_host)
+        self._by_short_host = lru_cache(REMEMBERED)(self._by_host)
         self._by_short_text = lru_cache(REMEMBERED)(self._by_text)
 
-    def _by_host(self, host: str) -> str | None:
+    def by_host(self, host: str) -> str | None:
         """Find whose host it is, by the longest known end of its name."""
+        return (self._by_short_host if len(host) < SHORT else self._by_host)(host)
+
+    def _by_host(self, host: str) -> str | None:
         while host:
             if host in self._hosts:
                 return self._hosts[host]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dsnwatch.model import Kind, Reading
 from dsnwatch.reading import contract
-from tests.reading.builders import FIXTURES, MESSAGES, READER, a_bounce
+from tests.reading.builders import FIXTURES, MESSAGES, READER, Group, a_bounce
 from tests.reading.hostile import HOSTILE
 from tests.rfc.builders import MAILISH
 
@@ -70,6 +70,20 @@ def test_hostile_message_takes_no_more_than_50_mb_besides_itself(kind: str) -> N
     finally:
         tracemalloc.stop()
     assert most < 50 * MIB
+
+
+def test_nothing_large_is_remembered_of_what_strangers_write() -> None:
+    READER.read(GOOD)
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            name = f"{number}{'x' * 200_000}"
+            group = Group(final=f"rfc822; {name}@example.org", remote=f"dns; {name}")
+            READER.read(a_bounce(group))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < MIB
 
 
 @pytest.mark.parametrize(
