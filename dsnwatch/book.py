@@ -1,25 +1,38 @@
 """One transaction, laid out before it is written: what is known, and the rows that follow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from dsnwatch.guarding import Guarding
+from dsnwatch.matching import event_key, message_key
 from dsnwatch.model import (
     BounceEvent,
     BounceReport,
+    Facts,
     Kind,
+    Life,
     News,
     PastEvent,
     RawMessage,
     Receipt,
     ReceiptState,
+    Release,
+    Sign,
     StoredEvent,
     StoredMessage,
     Suppression,
 )
 from dsnwatch.news import news_of_event, news_of_suppression_by, suppression_by
 from dsnwatch.policy import Policy, merge, running
+from dsnwatch.policy.again import past_event
+from dsnwatch.policy.guards import SenderGuard
+from dsnwatch.provenance import believed, proven_among
+from dsnwatch.revival import settled_at, sign_of
+from dsnwatch.rfc.address import key
+from dsnwatch.rfc.headers import head_of
+from dsnwatch.store import new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
@@ -59,63 +72,134 @@ class Book:
     ids: dict[str, str]
     keys: set[str]
     past: dict[str, list[PastEvent]]
-    standing: dict[str, Suppression]
+    standing: dict[tuple[str, str], Suppression]
+    life: dict[str, Life]
+    releases: dict[str, list[Release]]
+    guarding: Guarding
+    facts: dict[str, Facts]
+    proven: frozenset[str] = frozenset()
     subscriptions: Subscriptions = NOBODY
     messages: list[StoredMessage] = field(default_factory=list)
     events: list[StoredEvent] = field(default_factory=list)
-    changed: dict[str, Suppression] = field(default_factory=dict)
+    changed: dict[tuple[str, str], Suppression] = field(default_factory=dict)
+    former: list[Suppression] = field(default_factory=list)
+    signs: list[Sign] = field(default_factory=list)
+    no_signs: list[tuple[str, int]] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
+    replies: list[Sign] = field(default_factory=list)
     quarantined: list[tuple[str, Letter]] = field(default_factory=list)
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0917  one of each, in the order they come to be known
         cls,
         writer: "Writer",
         letters: Sequence[Letter],
         policy: Policy,
+        sender: SenderGuard,
+        known: Callable[[], int],
         subscriptions: Subscriptions = NOBODY,
     ) -> "Book":
-        """Ask the store what it knows of these letters, a question a table."""
+        """Ask the store what it knows of these letters, a question a table.
+
+        Args:
+            writer: The transaction.
+            letters: What came.
+            policy: What to decide by.
+            sender: What was counted of the sender's own troubles.
+            known: Counts the addresses that ever showed life.
+            subscriptions: Which hooks want to be told of what.
+        """
         ids = writer.stored_fingerprints([letter.fingerprint for letter in letters])
-        fresh = [
-            event for letter in letters if letter.fingerprint not in ids for event in letter.events
+        new = [letter for letter in letters if letter.fingerprint not in ids]
+        fresh = [event for letter in new for event in letter.events]
+        failed = [
+            _failed_key(event, letter.report)
+            for letter in new
+            if letter.report.kind is Kind.SUCCESS
+            for event in letter.events
         ]
-        keys = writer.stored_event_keys([event.key for event in fresh])
+        keys = writer.stored_event_keys([*(event.key for event in fresh), *failed])
         fresh = [event for event in fresh if event.key not in keys]
-        counted = [event for event in fresh if policy.looks_back(event)]
+        if proven := proven_among(writer, ((one.report.original, one.events) for one in new)):
+            fresh = [believed(event) if event.key in proven else event for event in fresh]
+        facts = {event.key: event.facts for event in fresh}
+        counted = [event for event in fresh if policy.looks_back(facts[event.key])]
         past: dict[str, tuple[PastEvent, ...]] = {}
         if counted:
             since = min(event.occurred_at for event in counted) - policy.memory
             past = writer.past_events({event.attribution.recipient for event in counted}, since)
-        rows = writer.suppressions_of({event.attribution.recipient for event in fresh})
+        addresses = {event.attribution.recipient for event in fresh}
+        rows = writer.suppressions_of(addresses)
         return cls(
             ids,
             keys,
             {address: [*events] for address, events in past.items()},
-            {address: row for address, rows_ in rows.items() for row in rows_ if not row.stream},
+            {(row.address, row.stream): row for found in rows.values() for row in found},
+            writer.life_of(addresses),
+            writer.releases_of(addresses),
+            Guarding.of(writer, fresh, policy, sender, known),
+            facts,
+            proven,
             subscriptions,
         )
+
+    def settled_at(self, event: BounceEvent) -> datetime | None:
+        """Say up to when failures of the event's recipient count no more."""
+        found = event.attribution
+        life, releases = self.life.get(found.recipient), self.releases.get(found.recipient)
+        if life is None and releases is None:
+            return None
+        return settled_at(life and life.at, releases or (), found.stream)
 
     def add(self, stored: StoredEvent, report: BounceReport) -> None:
         """Note an event, so that the letters behind this one know of it."""
         event = stored.event
         self.keys.add(event.key)
         self.events.append(stored)
-        if event.kind is Kind.BOUNCE and (verdict := event.verdict) is not None:
-            message = report.original.message_id or event.key
-            told = PastEvent(
-                event.occurred_at, message, verdict.reason, verdict.bounce_class, verdict.status
-            )
+        original = report.original.message_id
+        if told := past_event(event, original or event.key, self.facts[event.key]):
             self.past.setdefault(event.attribution.recipient, []).append(told)
+        elif (sign := sign_of(event, original)) and _failed_key(event, report) not in self.keys:
+            self.note(sign)
         self.news += news_of_event(self.subscriptions, stored, report)
+
+    def note(self, sign: Sign) -> None:
+        """Note a sign of life."""
+        self.signs.append(sign)
+        life = self.life.get(sign.address)
+        if life is None or sign.at > life.at:
+            self.life[sign.address] = Life(sign.at, sign.message, life and life.at)
+
+    def note_reply(self, letter: Letter) -> None:
+        """Note that somebody wrote; it shows life where we know his address."""
+        address = key(head_of(letter.raw.data).text("from"))
+        if all(address.rpartition("@")[::2]):
+            self.replies.append(Sign(address, letter.arrived_at, "reply"))
+
+    def disown(self, event: BounceEvent, report: BounceReport) -> None:
+        """Let a sign of life be none if it came of the very message that failed now."""
+        life = self.life.get(event.attribution.recipient)
+        if life is None or life.message is None or event.kind is not Kind.BOUNCE:
+            return
+        address, original = event.attribution.recipient, report.original.message_id
+        if original and life.message == message_key(original, address):
+            self.no_signs.append((address, life.message))
+            self.signs = [sign for sign in self.signs if sign[::3] != (address, life.message)]
+            if life.before is None:
+                del self.life[address]
+            else:
+                self.life[address] = Life(life.before)
 
     def suppress(self, stored: StoredEvent, now: datetime) -> bool:
         """Put the event's recipient on the list; says whether that is news at this moment."""
         new = suppression_by(stored)
-        before = self.standing.get(new.address)
+        this = (new.address, new.stream)
+        before = self.standing.get(this)
         if merge(before, new) is None:
             return False
-        self.standing[new.address] = self.changed[new.address] = new
+        if before is not None and this not in self.changed:
+            self.former.append(before)
+        self.standing[this] = self.changed[this] = new
         if not running(new, now):
             return False  # an old mbox: it held then, and nobody needs to hear of it now
         self.news += news_of_suppression_by(self.subscriptions, stored)
@@ -125,8 +209,20 @@ class Book:
         """Write every row; COMMIT is the caller's."""
         writer.add_messages(self.messages)
         writer.add_events(self.events)
-        writer.put_suppressions([*self.changed.values()])
+        if self.replies:
+            known = writer.known_addresses({sign.address for sign in self.replies})
+            self.signs += [sign for sign in self.replies if sign.address in known]
+        former = [(new_id(now), row) for row in self.former]
+        writer.put_suppressions([*self.changed.values()], former)
+        self.guarding.write(writer, self.subscriptions, now)
+        writer.take_back_signs(self.no_signs)
         writer.add_news(self.news, now)
         for id_, letter in self.quarantined:
             defects = letter.report.defects
             writer.add_quarantine(id_, letter.raw, letter.fingerprint, defects, now)
+
+
+def _failed_key(event: BounceEvent, report: BounceReport) -> str:
+    """Give the key of the failure of the very message that an event says was delivered."""
+    original = report.original.message_id or ""
+    return event_key(Kind.BOUNCE, original, event.attribution.recipient)

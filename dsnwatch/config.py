@@ -29,14 +29,17 @@ from dsnwatch.config_hook import HookSection
 from dsnwatch.config_listener import ListenerSection, ReturnPathSection
 from dsnwatch.config_lookup import ExportSection, LookupSection
 from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.config_policy import PolicySection
 from dsnwatch.config_sections import (
     KeepSection,
-    PolicySection,
     RulesSection,
     StoreSection,
     option,
 )
+from dsnwatch.config_trust import AttributionSection, TrustSection
 from dsnwatch.errors import ConfigError
+from dsnwatch.rfc.return_path import Key as ReturnPathKey
+from dsnwatch.rfc.return_path import keys_of
 
 PREFIX = "DSNWATCH_"
 DELIMITER = "__"
@@ -66,6 +69,12 @@ class Settings(BaseSettings):
     store: StoreSection = option(StoreSection(), "Where everything is kept.", unit="section")
     rules: RulesSection = option(RulesSection(), "Rules of your own.", unit="section")
     policy: PolicySection = option(PolicySection(), "What suppresses.", unit="section")
+    trust: TrustSection = option(
+        TrustSection(), "What proves that a report is about mail of ours.", unit="section"
+    )
+    attribution: AttributionSection = option(
+        AttributionSection(), "Where the returned message says what it was.", unit="section"
+    )
     keep: KeepSection = option(KeepSection(), "How long things stay.", unit="section")
     mailbox: tuple[MailboxSection, ...] = option((), "Mailboxes to watch.", unit="sections")
     listener: tuple[ListenerSection, ...] = option(
@@ -151,6 +160,21 @@ class Configuration:
             )
         return found
 
+    def return_path_keys(self) -> tuple[ReturnPathKey, ...]:
+        """Read the keys that return paths are signed with; none where none are configured.
+
+        Raises:
+            ConfigError: The file cannot be read, or a line of it is no key.
+        """
+        path = self.settings.return_path.key_file
+        if path is None:
+            return ()
+        try:
+            return keys_of(self.secret(path, "return_path.key_file"))
+        except ValueError as error:
+            place = self._place(("return_path", "key_file"))
+            raise ConfigError(f"{place}: return_path.key_file: {path}: {error}") from error
+
     def secret(self, path: Path, key: str) -> str:
         """Read a secret from its file, without the line end behind it.
 
@@ -182,7 +206,7 @@ class Configuration:
 
         Passwords inside URLs are replaced by `***`.
         """
-        for key, value in _leaves(self.settings.model_dump(mode="json")):
+        for key, value in _leaves(self.settings.model_dump(mode="json", by_alias=True)):
             if key[-1] == "url" and isinstance(value, str):
                 # One that may be shown: what stands behind the ? of a hook's is often a token.
                 value = redacted(value, all_of_query=key[0] == "hook")  # noqa: PLW2901
@@ -235,8 +259,8 @@ def options() -> Iterator[tuple[str, FieldInfo]]:
     """
 
     def walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-        for name, info in model.model_fields.items():
-            section = _section_of(info)
+        for field, info in model.model_fields.items():
+            name, section = info.alias or field, _section_of(info)
             if section is not None:
                 yield from walk(section, f"{prefix}{name}.")
             else:
@@ -246,10 +270,16 @@ def options() -> Iterator[tuple[str, FieldInfo]]:
 
 
 def sections() -> Iterator[tuple[str, bool]]:
-    """Give every section, as its name and whether it may stand there many times."""
-    for name, info in Settings.model_fields.items():
-        if _section_of(info) is not None:
-            yield name, get_origin(info.annotation) is tuple
+    """Give every section, as its dotted name and whether it may stand there many times."""
+
+    def walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, bool]]:
+        for name, info in model.model_fields.items():
+            section = _section_of(info)
+            if section is not None:
+                yield f"{prefix}{name}", get_origin(info.annotation) is tuple
+                yield from walk(section, f"{prefix}{name}.")
+
+    return walk(Settings, "")
 
 
 def _section_of(info: FieldInfo) -> type[BaseModel] | None:
@@ -260,14 +290,21 @@ def _section_of(info: FieldInfo) -> type[BaseModel] | None:
 
 def _leaves(value: object, key: tuple[str | int, ...] = ()) -> Iterator[tuple[Key, object]]:
     """Give each value in a dump of the settings, with its path; lists of plain values are one."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and key not in _TABLES:
         for name, inner in value.items():
             yield from _leaves(inner, (*key, name))
-    elif isinstance(value, list) and (len(key) == 1 or any(isinstance(v, dict) for v in value)):
+    elif isinstance(value, list) and (key in _MANY or any(isinstance(v, dict) for v in value)):
         for number, inner in enumerate(value):
             yield from _leaves(inner, (*key, number))
     else:
         yield key, value
+
+
+_MANY = frozenset(tuple(name.split(".")) for name, many in sections() if many)
+_TABLES = frozenset(
+    tuple(key.split(".")) for key, info in options() if get_origin(info.annotation) is dict
+)
+"""Options whose value is a table of its own: one value."""
 
 
 def redacted(url: str, *, all_of_query: bool = False) -> str:

@@ -132,6 +132,8 @@ def line_of(text: str, key: Sequence[str | int]) -> int | None:
             here = table
         elif found := _KEY.match(line):
             here = table + _parts(found[1])
+        if here and here[-1] == 0 and here[:-1] == wanted:
+            here = wanted  # many tables are meant: the first one says where
         if here and wanted[: len(here)] == here and (best is None or len(here) > best[0]):
             best = (len(here), number)
         inside = next((mark for mark in ('"""', "'''") if line.count(mark) % 2), "")

@@ -214,3 +214,12 @@ class ReturnPathSection(Section):
         "$CREDENTIALS_DIRECTORY, else beside the configuration file.",
         unit="path",
     )
+    prefix: Annotated[str, AfterValidator(_a_local_part)] = option(
+        "bounces", "What signed return paths begin with.", unit="local part"
+    )
+    domain: Annotated[str, AfterValidator(_a_host)] = option(
+        "",
+        "The domain of signed return paths, whose mail comes to dsnwatch. `dsnwatch verp` needs "
+        "it.",
+        unit="domain",
+    )

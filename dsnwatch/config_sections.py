@@ -5,25 +5,26 @@ A section with a room of its own has its file beside this one: `config_mailbox.p
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dsnwatch.config_values import Keep
 
-Preset = Literal["default", "cold", "newsletter", "transactional", "mailman"]
 
-
-def option(default: object, description: str, *, unit: str) -> Any:  # noqa: ANN401  pydantic reads the field's type from its annotation
+def option(default: object, description: str, *, unit: str, alias: str | None = None) -> Any:  # noqa: ANN401  pydantic reads the field's type from its annotation
     """Define one option: what it is without being set, what it says, and its unit.
 
     Args:
         default: What holds where nobody says anything; `...` where it must be said.
         description: For docs/configuration.md and for errors.
         unit: What a value is, in words.
+        alias: Its name in the file, where Python has that word for itself.
     """
-    return Field(default=default, description=description, json_schema_extra={"unit": unit})
+    return Field(
+        default=default, description=description, json_schema_extra={"unit": unit}, alias=alias
+    )
 
 
 class Section(BaseModel):
@@ -66,18 +67,6 @@ class RulesSection(Section):
     )
 
 
-class PolicySection(Section):
-    """`[policy]`: what it takes to suppress an address."""
-
-    preset: Preset = option(
-        "default",
-        "The set of numbers to decide by: "
-        + ", ".join(get_args(Preset)[:-1])
-        + f" or {get_args(Preset)[-1]}; `dsnwatch explain` shows what each makes of a message.",
-        unit="name",
-    )
-
-
 class KeepSection(Section):
     """`[keep]`: how long what was read stays; suppressions and the audit log are not touched."""
 
@@ -94,5 +83,10 @@ class KeepSection(Section):
     dead_letters: Keep = option(
         timedelta(days=90),
         "How long what a hook could not be told stays (`dsnwatch hooks dead`).",
+        unit='length of time ("1d" to "3650d", or "never")',
+    )
+    sent: Keep = option(
+        timedelta(days=60),
+        "How long is known which messages were sent (`dsnwatch sent import`).",
         unit='length of time ("1d" to "3650d", or "never")',
     )

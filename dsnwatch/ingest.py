@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from dsnwatch.attribute import events_of
+from dsnwatch.attribute import Attributor
 from dsnwatch.book import Book, Letter
 from dsnwatch.model import (
     BounceReport,
@@ -22,6 +22,9 @@ from dsnwatch.model import (
     StoredEvent,
 )
 from dsnwatch.policy import Policy, decide
+from dsnwatch.policy.guards import SenderGuard
+from dsnwatch.provenance import believed
+from dsnwatch.revival import revive
 from dsnwatch.store import new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
@@ -55,28 +58,38 @@ class Ingest:
         policy: What to decide by.
         clock: Tells the time for ids and for messages that do not say when they arrived.
         subscriptions: Which hooks want to be told of what.
+        attributor: Says whom and what a report is about, and how far to believe it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  the four every caller gives, and two most leave out
         self,
         store: "Store",
         reader: Reads,
         policy: Policy,
         clock: Callable[[], datetime] = _utc_now,
         subscriptions: Subscriptions = NOBODY,
+        attributor: Attributor | None = None,
     ) -> None:
         self._store = store
         self._reader = reader
         self._policy = policy
         self._clock = clock
         self._subscriptions = subscriptions
+        self._attributor = attributor or Attributor()
+        self._sender = SenderGuard()
+        self._known = (0, 0)
 
     def use(
-        self, reader: Reads, policy: Policy, subscriptions: Subscriptions | None = None
+        self,
+        reader: Reads,
+        policy: Policy,
+        subscriptions: Subscriptions | None = None,
+        attributor: Attributor | None = None,
     ) -> None:
         """Read, decide and tell by these from the next message on; from any thread."""
         self._reader, self._policy = reader, policy
         self._subscriptions = self._subscriptions if subscriptions is None else subscriptions
+        self._attributor = attributor or self._attributor
 
     def commit(self, batch: Sequence[RawMessage | tuple[RawMessage, Reading]]) -> list[Receipt]:
         """Take in some messages in one transaction.
@@ -94,7 +107,8 @@ class Ingest:
         now = self._clock()
         letters = [self._letter(item, now) for item in batch]  # before anything is locked
         with self._store.write() as writer:
-            receipts = self._enter(writer, letters, now)
+            book, receipts = self._enter(writer, letters, now)
+        self._sender.keep(book.guarding.watch)
         log_receipts(letters, receipts)
         return receipts
 
@@ -107,7 +121,7 @@ class Ingest:
             arrived_at = raw.arrived_at or reading.report.received_at or now
             if not EPOCH <= arrived_at <= now:
                 arrived_at = now  # a clock or a header that is wrong; no window may be bent by it
-            events = tuple(events_of(raw, reading, fingerprint, arrived_at))
+            events = tuple(self._attributor.events_of(raw, reading, fingerprint, arrived_at))
         except Exception as error:  # noqa: BLE001 - see below
             # Our own mistake, whatever it is: this message goes to a person with its octets, and
             # the ones behind it go on. One of the two places where everything is caught.
@@ -116,12 +130,28 @@ class Ingest:
             return Letter(raw, fingerprint, BounceReport(Kind.OTHER, defects=(defect,)), now)
         return Letter(raw, fingerprint, reading.report, arrived_at, events)
 
-    def _enter(self, writer: "Writer", letters: Sequence[Letter], now: datetime) -> list[Receipt]:
+    def _enter(
+        self, writer: "Writer", letters: Sequence[Letter], now: datetime
+    ) -> tuple[Book, list[Receipt]]:
         """Lay out and write the rows that follow from some letters."""
-        book = Book.of(writer, letters, self._policy, self._subscriptions)
+        book = Book.of(
+            writer,
+            letters,
+            self._policy,
+            self._sender,
+            lambda: self._known_on(now.toordinal(), writer),
+            self._subscriptions,
+        )
         receipts = [self._follow(book, letter, now) for letter in letters]
         book.write(writer, now)
-        return receipts
+        revive(writer, self._policy, book.signs, now, self._subscriptions)
+        return book, receipts
+
+    def _known_on(self, day: int, writer: "Writer") -> int:
+        """Count the addresses that ever showed life, once a day: it takes a while."""
+        if self._known[0] != day:
+            self._known = (day, writer.addresses_alive())
+        return self._known[1]
 
     def _follow(self, book: Book, letter: Letter, now: datetime) -> Receipt:
         """Decide what follows from one letter, given what the book knows."""
@@ -132,15 +162,25 @@ class Ingest:
             book.quarantined.append((message_id, letter))
             return letter.receipt(ReceiptState.QUARANTINED, message_id)
         book.messages.append(letter.stored(message_id, now))
+        if letter.report.kind is Kind.OTHER:
+            book.note_reply(letter)
         new, suppressed = 0, []
         for event in letter.events:
             if event.key in book.keys:
                 continue
+            if event.key in book.proven:
+                event = believed(event)  # noqa: PLW2901  what it is from here on
             address = event.attribution.recipient
-            decision = decide(self._policy, event, book.past.get(address, ()))
+            book.disown(event, letter.report)
+            past = book.past.get(address, ())
+            settled = book.settled_at(event)
+            decision = decide(self._policy, event, past, settled, book.facts[event.key])
+            decision = book.guarding.look(event, letter.report.original.message_id, decision)
             stored = StoredEvent(new_id(now), message_id, event, decision)
             book.add(stored, letter.report)
             new += 1
+            if decision.action is DecisionAction.HOLD:
+                book.guarding.hold(stored)
             if decision.action is DecisionAction.SUPPRESS and book.suppress(stored, now):
                 suppressed.append(address)
         return letter.receipt(ReceiptState.STORED, message_id, new, tuple(suppressed))
@@ -162,10 +202,12 @@ class Ingest:
                 assert letter.fingerprint == item.fingerprint, "handed over without its octets"
                 if not letter.unreadable:
                     writer.remove_quarantine(item.id)
+            book, receipts = self._enter(writer, letters, now)
             receipts = [
                 receipt._replace(state=ReceiptState.QUARANTINED) if letter.unreadable else receipt
-                for letter, receipt in zip(letters, self._enter(writer, letters, now), strict=True)
+                for letter, receipt in zip(letters, receipts, strict=True)
             ]
+        self._sender.keep(book.guarding.watch)
         log_receipts(letters, receipts)
         return receipts
 

@@ -71,6 +71,8 @@ class Trust(StrEnum):
     VOUCHED = "vouched"
     DKIM = "dkim"
     CLAIMED = "claimed"
+    BACKSCATTER = "backscatter"
+    """It is about mail that was never ours: somebody used our name."""
 
 
 class ReceiptState(StrEnum):
@@ -243,6 +245,8 @@ class BounceReport(NamedTuple):
         original: What came back of the failed message.
         recipients: One entry a recipient, in the report's order; without repetition.
         defects: What was wrong with the message, one phrase each, in order of discovery.
+        return_path: The address the report itself came to, where it says more than a mailbox: one
+            with `+` or `=` in it.
     """
 
     kind: Kind
@@ -254,6 +258,7 @@ class BounceReport(NamedTuple):
     original: OriginalMessage = OriginalMessage()
     recipients: tuple[RecipientStatus, ...] = ()
     defects: tuple[str, ...] = ()
+    return_path: str | None = None
 
 
 class Match(NamedTuple):
@@ -350,6 +355,28 @@ class Attribution(NamedTuple):
     list_id: str | None = None
 
 
+class Facts(NamedTuple):
+    """What the policy asks of an event; few kinds of it come often.
+
+    Attributes:
+        kind: The event's.
+        action: What became of the mail.
+        bounce_class: None where nothing failed, as with the five behind it.
+        stream: The kind of mail it was; "" where unknown.
+    """
+
+    kind: Kind
+    action: Action
+    bounce_class: BounceClass | None = None
+    reason: str = ""
+    fault: Fault | None = None
+    status: StatusCode | None = None
+    permanent: bool | None = None
+    provider: str | None = None
+    stream: str = ""
+    trust: Trust = Trust.CLAIMED
+
+
 class BounceEvent(NamedTuple):
     """One thing that happened to one recipient, ready to be decided on and stored.
 
@@ -370,6 +397,26 @@ class BounceEvent(NamedTuple):
     attribution: Attribution
     details: Details = Details()
 
+    @property
+    def facts(self) -> Facts:
+        """What the policy asks of it."""
+        kind, action, found = self.kind, self.recipient.action, self.attribution
+        verdict = self.verdict
+        if verdict is None:
+            return Facts(kind, action, stream=found.stream, trust=found.trust)
+        return Facts(
+            kind,
+            action,
+            verdict.bounce_class,
+            verdict.reason,
+            verdict.fault,
+            verdict.status,
+            verdict.permanent,
+            verdict.provider,
+            found.stream,
+            found.trust,
+        )
+
 
 class Decision(NamedTuple):
     """What we do about one event, and why, in words a person can check.
@@ -378,12 +425,14 @@ class Decision(NamedTuple):
         rule: Id of the policy row that decided.
         until: End of the suppression; None is for ever. Absent (None) too when not suppressing.
         because: One sentence with the arithmetic in it.
+        stream: The stream the suppression holds for; "" is every stream.
     """
 
     action: DecisionAction
     rule: str
     because: str
     until: datetime | None = None
+    stream: str = ""
 
 
 class Receipt(NamedTuple):
@@ -409,14 +458,11 @@ class PastEvent(NamedTuple):
 
     Attributes:
         message: What makes it distinct: the original's Message-ID, else the event's own key.
-        status: The enhanced status code gone by; None where there was none.
     """
 
     occurred_at: datetime
     message: str
-    reason: str
-    bounce_class: BounceClass
-    status: StatusCode | None = None
+    facts: Facts
 
 
 class StoredMessage(NamedTuple):
@@ -455,6 +501,8 @@ class Suppression(NamedTuple):
         rule: Id of the policy row, or the command that made it.
         until: None is for ever; past that moment it no longer holds.
         note: What a person said when adding it.
+        batch: Id of the import or the hold it came with.
+        lifted_until: While the address is tried again, it holds back nothing before that moment.
     """
 
     address: str
@@ -466,6 +514,50 @@ class Suppression(NamedTuple):
     event_id: str | None = None
     stream: str = ""
     note: str = ""
+    batch: str | None = None
+    lifted_until: datetime | None = None
+
+
+class Sign(NamedTuple):
+    """Something that shows that an address takes mail.
+
+    Attributes:
+        source: `delivered` (a report said so), `sent` (our mail server's log), `reply`, `signal`.
+        message: Key of the message that was delivered (`sent.key_of`); None where there is none.
+    """
+
+    address: str
+    at: datetime
+    source: str
+    message: int | None = None
+
+
+class Life(NamedTuple):
+    """The last sign of life of an address.
+
+    Attributes:
+        message: Key of the message that was delivered; should it fail after all, the sign is none.
+        before: The sign before it.
+    """
+
+    at: datetime
+    message: int | None = None
+    before: datetime | None = None
+
+
+class Release(NamedTuple):
+    """An address was taken off the list: what was told of it before counts no more.
+
+    Attributes:
+        id: A ULID; events stored before it sort before it.
+    """
+
+    id: str
+    address: str
+    at: datetime
+    who: str
+    because: str
+    stream: str = ""
 
 
 class News(NamedTuple):

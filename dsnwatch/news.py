@@ -114,6 +114,7 @@ def suppression_by(stored: StoredEvent) -> Suppression:
         since=event.occurred_at,
         until=stored.decision.until,
         event_id=stored.id,
+        stream=stored.decision.stream,
     )
 
 

@@ -1,5 +1,6 @@
 """Parsing and judging bound to one set of rules; the JSON others rely on."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -9,6 +10,7 @@ from dsnwatch.classify import classify, evidence, matches, reason_of
 from dsnwatch.model import BounceReport, Match, Reading, RecipientStatus, Verdict
 from dsnwatch.report import parse
 from dsnwatch.rfc.delivery_status import field_groups
+from dsnwatch.rfc.headers import KEPT_HEADERS
 from dsnwatch.rfc.mime import cut
 from dsnwatch.rules import Rules, load
 
@@ -59,21 +61,26 @@ class Explanation:
 class Reader:
     """Reads messages by one set of rules; the same octets always give the same answer."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, kept: Collection[str] = ()) -> None:
         self.rules = rules
+        self._kept = tuple(name for name in kept if name not in KEPT_HEADERS)
 
     @classmethod
-    def load(cls, rules_dir: Path | None = None) -> "Reader":
+    def load(cls, rules_dir: Path | None = None, kept: Collection[str] = ()) -> "Reader":
         """Make one with the built-in rules and those of a `rules.d` folder.
+
+        Args:
+            rules_dir: The folder; None for the built-in rules alone.
+            kept: Header fields of returned messages to keep besides the usual ones.
 
         Raises:
             ConfigError: A rules file is wrong.
         """
-        return cls(load(rules_dir))
+        return cls(load(rules_dir), kept)
 
     def read(self, data: bytes) -> Reading:
         """Read one message: what it said, and what that means for each recipient; never raises."""
-        return self.judge(parse(data, self.rules))
+        return self.judge(parse(data, self.rules, self._kept))
 
     def judge(self, report: BounceReport) -> Reading:
         """Judge a report that was read before, by the rules of today."""

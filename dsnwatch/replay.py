@@ -277,15 +277,7 @@ class Replay:
             done.append(stored._replace(event=event, decision=decision))
             if verdict is not None and event.recipient.action is Action.FAILED:
                 message = report.original.message_id or event.key
-                past.append(
-                    PastEvent(
-                        event.occurred_at,
-                        message,
-                        verdict.reason,
-                        verdict.bounce_class,
-                        verdict.status,
-                    )
-                )
+                past.append(PastEvent(event.occurred_at, message, event.facts))
         return done
 
     def _consequence(

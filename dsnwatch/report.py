@@ -1,7 +1,7 @@
 """From octets to a `BounceReport`: what the message said, before anyone judges it."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from dsnwatch.longtail import blames_receiver, by_library
@@ -16,7 +16,7 @@ from dsnwatch.prose import (
     strangers,
     whole,
 )
-from dsnwatch.rfc.address import find_all, typed
+from dsnwatch.rfc.address import find_all, normalise, typed
 from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
 from dsnwatch.rfc.delivery_status import MAX_GROUPS, diagnostic_of, field_groups, host_of
@@ -48,15 +48,17 @@ _FIELDS_IN_TEXT = re.compile(
 )
 _TELLS = ("action", "status", "diagnostic-code")
 _OUR_SIDE = ("to", "from", "reply-to", "return-path")
+_CAME_TO = ("x-original-to", "delivered-to", "envelope-to", "to")
 _SENDERS = ("from", "sender", "reply-to", "return-path", "errors-to")
 
 
-def parse(data: bytes, rules: Rules) -> BounceReport:
+def parse(data: bytes, rules: Rules, kept: Collection[str] = ()) -> BounceReport:
     """Read one message.
 
     Args:
         data: Its octets, any line ending.
         rules: The tables that know the formats.
+        kept: Header fields of the returned message to keep besides the usual ones, in lower case.
 
     Returns:
         The report; of kind `other` with its defects where nothing could be read.
@@ -64,16 +66,19 @@ def parse(data: bytes, rules: Rules) -> BounceReport:
     Raises:
         Nothing, whatever the octets are.
     """
-    return _Message(cut(data), rules).report()
+    return _Message(cut(data), rules, kept).report()
 
 
 class _Message:
     """One message in the hands of the parser: its pieces, and what was worked out once."""
 
-    def __init__(self, pieces: Pieces, rules: Rules, *, wrapped: bool = False) -> None:
+    def __init__(
+        self, pieces: Pieces, rules: Rules, kept: Collection[str], *, wrapped: bool = False
+    ) -> None:
         self.pieces = pieces
         self.wrapped = wrapped
         self.rules = rules
+        self.kept = kept
         self.headers = pieces.headers
         self.text, self.returned, marker = pieces.text, pieces.returned, ""
         if self.returned is None and self.text:
@@ -315,7 +320,7 @@ class _Message:
             return None
         if self.text.strip() and not by_system(self._sender_and_subject[0]):
             return None
-        return _Message(cut(self.pieces.attached), self.rules, wrapped=True).report()
+        return _Message(cut(self.pieces.attached), self.rules, self.kept, wrapped=True).report()
 
     def _named_in(self, text: str) -> list[RecipientStatus]:
         """Find who is meant where a mail system gives a cause, and names whom the mail was for."""
@@ -381,6 +386,7 @@ class _Message:
             original=self._original(fields.get("original-envelope-id") or None),
             recipients=found,
             defects=tuple(dict.fromkeys(self.pieces.defects)),
+            return_path=_return_path(self.headers),
         )
 
     def _original(self, envelope_id: str | None) -> OriginalMessage:
@@ -392,13 +398,23 @@ class _Message:
             envelope_id=envelope_id,
             from_=headers.text("from") or None,
             subject=headers.text("subject") or None,
-            headers=headers.kept(),
+            headers=headers.kept(self.kept),
         )
 
 
 def _beginning(text: str, length: int) -> str:
     """The beginning of a text in the form signs are looked for."""
     return " ".join(lowered(text[:length]).split())
+
+
+def _return_path(headers: Headers) -> str | None:
+    """Find the address a report came to, if a sender may have put something into it."""
+    for name in _CAME_TO:
+        value = headers.get(name)
+        if value is not None and ("+" in value or "=" in value):
+            found = (normalise(one) for one in value[:4000].split(","))
+            return next((one for one in found if "+" in one or "=" in one), None)
+    return None
 
 
 def _message_id(headers: Headers) -> str | None:

@@ -42,6 +42,7 @@ from dsnwatch.subscriptions import Subscriptions
 from dsnwatch.watch import watcher_of
 
 if TYPE_CHECKING:
+    from dsnwatch.attribute import Attributor
     from dsnwatch.config import Configuration
     from dsnwatch.policy import Policy
     from dsnwatch.reading import Reader
@@ -71,6 +72,7 @@ class Loaded:
     configuration: "Configuration"
     reader: "Reader"
     policy: "Policy"
+    attributor: "Attributor | None" = None
 
     @property
     def subscriptions(self) -> Subscriptions:
@@ -99,6 +101,7 @@ class Service:
             self._loaded.reader,
             self._loaded.policy,
             subscriptions=self._loaded.subscriptions,
+            attributor=self._loaded.attributor,
         )
         self._inbox = Inbox(self._ingest)
         self._writer = Running(Planned("ingest", None, lambda _: self._inbox), self._inbox)
@@ -197,7 +200,7 @@ class Service:
             await self._arrange(self._loaded)  # what was stopped for it is started again
         else:
             self._loaded = loaded
-            self._ingest.use(loaded.reader, loaded.policy, loaded.subscriptions)
+            self._ingest.use(loaded.reader, loaded.policy, loaded.subscriptions, loaded.attributor)
             log_reloaded(self._parts)
         notify("READY=1")
 

@@ -1,10 +1,12 @@
 """Whom an event is counted against."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnwatch.attribute import attribute
+from dsnwatch.attribute import Attributor
 from dsnwatch.model import (
     Action,
     Attribution,
@@ -12,9 +14,12 @@ from dsnwatch.model import (
     Kind,
     OriginalMessage,
     RawMessage,
+    Reading,
     RecipientStatus,
     Trust,
 )
+
+TODAY = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
 
 def attributed(
@@ -26,11 +31,26 @@ def attributed(
     list_id: str | None = None,
 ) -> Attribution:
     headers = () if list_id is None else (("from", "x"), ("list-id", list_id))
-    return attribute(
-        RawMessage(b"", "a place", "eml", stream="letters", vouched=vouched),
-        BounceReport(Kind.BOUNCE, original=OriginalMessage(headers=headers)),
-        RecipientStatus(text, Action.FAILED, original_recipient=original, final_recipient=final),
+    said = RecipientStatus(text, Action.FAILED, original_recipient=original, final_recipient=final)
+    report = BounceReport(
+        Kind.BOUNCE, original=OriginalMessage(headers=headers), recipients=(said,)
     )
+    return attribution_of(report, vouched=vouched)
+
+
+def attribution_of(
+    report: BounceReport,
+    attributor: Attributor | None = None,
+    *,
+    vouched: bool = False,
+    recipients: tuple[str, ...] = (),
+    data: bytes = b"",
+) -> Attribution:
+    """Say how the first recipient of a report is attributed."""
+    raw = RawMessage(data, "a place", "eml", None, "letters", vouched, recipients)
+    reading = Reading(report, (None,) * len(report.recipients))
+    event = next((attributor or Attributor()).events_of(raw, reading, "f" * 64, TODAY))
+    return event.attribution
 
 
 @pytest.mark.parametrize(

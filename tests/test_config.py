@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnwatch import config, config_file, config_sections, config_values
+from dsnwatch import config, config_file, config_policy, config_values
 from dsnwatch.errors import ConfigError
 
 
@@ -288,5 +288,5 @@ def test_any_text_is_searched_without_raising(text: str, key: list[str]) -> None
 
 def test_presets_are_those_of_the_policy() -> None:
     policy = pytest.importorskip("dsnwatch.policy")
-    for name in get_args(config_sections.Preset):
+    for name in get_args(config_policy.Preset):
         assert policy.Policy.preset(name)

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from dsnwatch import cli, config, config_file
 from dsnwatch.classify import classify
 from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
-from dsnwatch.policy import PRESETS
+from dsnwatch.policy import PRESETS, Policy
 from dsnwatch.rules import load
 from dsnwatch.rules.causes import SHAPE as CAUSE_KEYS
 from dsnwatch.rules.dialects import _PLACES, _SIGNS
@@ -83,9 +83,14 @@ def split(words: list[str]) -> Iterator[list[str]]:
 
 COMMANDS = list(commands())
 
-SAMPLES: dict[str, list[dict[str, object]]] = {
+SAMPLES: dict[str, object] = {
     "mailbox": [{"name": "m", "host": "h", "user": "u", "password_file": "p"}],
     "listener": [{"domains": ["bounce.example.org"]}],
+    "attribution": {"stream": [{"name": "s", "sender": "@example.org"}]},
+    "policy": {
+        "rule": [{"id": "r", "then": "ignore"}],
+        "stream": [{"name": "s", "preset": "cold"}],
+    },
     "hook": [{"name": "h", "kind": "exec", "command": ["c"]}],
     "lookup": [{"kind": "policy", "listen": "127.0.0.1:1"}],
     "export": [{"kind": "exim", "path": "p"}],
@@ -125,6 +130,14 @@ def test_configuration_shown_is_one(tmp_path: Path) -> None:
         path = tmp_path / "dsnwatch.toml"
         path.write_text(block)
         config.load(path)
+
+
+def test_policy_shown_is_one(tmp_path: Path) -> None:
+    for block in blocks(text_of("policy.md"), "toml"):
+        path = tmp_path / "dsnwatch.toml"
+        path.write_text(block)
+        loaded = config.load(path)
+        Policy.of(loaded.settings.policy, loaded.file.place)
 
 
 def test_every_reason_has_its_heading_and_every_heading_a_reason() -> None:

@@ -75,6 +75,12 @@ def show(
             line()
             table, _, number = head.rpartition(".")
             line(f"[[{table}]]" if number.isdigit() else f"[{head}]")
-        # A JSON string is a TOML string too.
-        text = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        text = f"{name} = {_toml(value)}"
         line(f"# {name} is not set" if value is None else f"{text}  # {origin}")
+
+
+def _toml(value: object) -> str:
+    """Write a value as TOML takes it: but for tables, as JSON does."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_toml(inner)}' for name, inner in value.items())}}}"
+    return json.dumps(value, ensure_ascii=False)

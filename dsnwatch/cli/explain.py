@@ -18,6 +18,7 @@ from dsnwatch.model import DecisionAction
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dsnwatch.attribute import Attributor
     from dsnwatch.model import BounceEvent, Decision, RawMessage
     from dsnwatch.policy import Policy
     from dsnwatch.reading import Explained, Explanation
@@ -58,7 +59,7 @@ def explain(
     reader, policy = place.reader(), place.policy()
     raw, more = _message(file)
     explanation = reader.explain(raw.data)
-    decided = _decisions(raw, explanation, policy)
+    decided = _decisions(raw, explanation, policy, place.attributor())
     if as_json:
         json_line(_as_dict(raw, explanation, decided))
         return
@@ -98,9 +99,10 @@ def _message(file: str) -> "tuple[RawMessage, bool]":
 _Decided = list[tuple["BounceEvent", dict[str, "Decision"]]]
 
 
-def _decisions(raw: "RawMessage", explanation: "Explanation", policy: "Policy") -> _Decided:
+def _decisions(
+    raw: "RawMessage", explanation: "Explanation", policy: "Policy", attributor: "Attributor"
+) -> _Decided:
     """Decide on each event under the policy in force (key "") and under every preset."""
-    from dsnwatch.attribute import events_of  # noqa: PLC0415  not for --help
     from dsnwatch.policy import PRESETS, Policy, decide  # noqa: PLC0415  likewise
 
     now = datetime.now(UTC)
@@ -108,7 +110,7 @@ def _decisions(raw: "RawMessage", explanation: "Explanation", policy: "Policy") 
     policies = {"": policy} | {name: Policy.preset(name) for name in PRESETS}
     return [
         (event, {name: decide(one, event, ()) for name, one in policies.items()})
-        for event in events_of(raw, explanation.reading, raw.fingerprint, arrived_at)
+        for event in attributor.events_of(raw, explanation.reading, raw.fingerprint, arrived_at)
     ]
 
 

@@ -100,7 +100,7 @@ def import_(
         failed=failures.add,
         passed_over=passed_over.add,
     )
-    reader, policy = place.reader(), place.policy()
+    reader, policy, attributor = place.reader(), place.policy(), place.attributor()
     # The processes come first: they need nothing of what the store loads.
     with (
         Readers(reader, jobs or _jobs(octets)) as readers,
@@ -109,7 +109,13 @@ def import_(
         from dsnwatch.ingest import Ingest  # noqa: PLC0415  after the processes are forked
 
         with _progress(octets) as progress:
-            ingest = Ingest(opened, reader, policy, subscriptions=place.subscriptions())
+            ingest = Ingest(
+                opened,
+                reader,
+                policy,
+                subscriptions=place.subscriptions(),
+                attributor=attributor,
+            )
             _take_in(messages, readers, ingest, tally, progress)
     failures.end()
     passed_over.end()

@@ -15,6 +15,7 @@ from dsnwatch.cli.output import say
 from dsnwatch.errors import UsageError
 
 if TYPE_CHECKING:
+    from dsnwatch.attribute import Attributor
     from dsnwatch.config import Configuration
     from dsnwatch.policy import Policy
     from dsnwatch.reading import Reader
@@ -112,13 +113,28 @@ class Place:
 
         if rules is not None and not rules.is_dir():
             raise UsageError(f"--rules {rules}: is no folder; name one with .toml files in it")
-        return Reader.load(self.configuration.rules_directory() if rules is None else rules)
+        kept = self.configuration.settings.attribution.kept_headers
+        return Reader.load(self.configuration.rules_directory() if rules is None else rules, kept)
 
     def policy(self) -> "Policy":
-        """Take the configured policy."""
+        """Make the configured policy.
+
+        Raises:
+            RuleError: A row of it can never decide.
+        """
         from dsnwatch.policy import Policy  # noqa: PLC0415  needs the configuration anyway
 
-        return Policy.preset(self.configuration.settings.policy.preset)
+        return Policy.of(self.configuration.settings.policy, self.configuration.file.place)
+
+    def attributor(self) -> "Attributor":
+        """Make what says whom and what a report is about, and how far to believe it.
+
+        Raises:
+            ConfigError: A key cannot be read.
+        """
+        from dsnwatch.provenance import attributor_of  # noqa: PLC0415  needs the configuration
+
+        return attributor_of(self.configuration)
 
     def check_hooks(self) -> None:
         """See that every hook can be made, has the secrets it needs, and wants what there is.

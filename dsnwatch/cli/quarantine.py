@@ -125,7 +125,13 @@ def retry(
     reader, policy = place.reader(), place.policy()
     read = left = 0
     with place.store() as opened:
-        ingest = Ingest(opened, reader, policy, subscriptions=place.subscriptions())
+        ingest = Ingest(
+            opened,
+            reader,
+            policy,
+            subscriptions=place.subscriptions(),
+            attributor=place.attributor(),
+        )
         for items in _batches(opened, ids or [each.id for each in opened.quarantined()]):
             for receipt in ingest.retry(items):
                 again = receipt.state is not ReceiptState.QUARANTINED

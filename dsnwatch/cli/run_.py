@@ -37,7 +37,7 @@ def run(
 
     def load() -> "Loaded":
         place = Place(ctx, config=config, store=store, verbose=verbose)
-        return Loaded(place.configuration, place.reader(), place.policy())
+        return Loaded(place.configuration, place.reader(), place.policy(), place.attributor())
 
     logging.basicConfig(format="dsnwatch: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("dsnwatch").setLevel(logging.INFO)  # ours alone: one line a message

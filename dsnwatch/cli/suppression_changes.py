@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from dsnwatch.changes import Changes
 from dsnwatch.cli.suppression_rows import as_dict
 from dsnwatch.model import Suppression
-from dsnwatch.news import news_of_change
-from dsnwatch.policy import merge, running
-from dsnwatch.store import new_id
+from dsnwatch.policy import merge
 
 if TYPE_CHECKING:
-    from dsnwatch.store import Store, Writer
+    from dsnwatch.store import Store
     from dsnwatch.subscriptions import Subscriptions
 
 BATCH = 1000
@@ -47,8 +46,7 @@ def put(
     """
     now = datetime.now(UTC)
     with store.write() as writer:
-        written = _changes(writer, new)
-        _write(writer, written, now, wanted)
+        written = Changes(writer, now, who(), wanted).put(new)
         for each in written:
             writer.audit(now, who(), "suppression.add", each.address, because, as_dict(each))
     return written
@@ -74,18 +72,10 @@ def release(
         What was said of each; addresses that were not on the list are absent.
     """
     now = datetime.now(UTC)
-    gone = {}
     with store.write() as writer:
-        for address in dict.fromkeys(addresses):
-            if (said := writer.remove_suppression(address, stream)) is None:
-                continue
-            gone[address] = said
-            writer.audit(now, who(), "suppression.remove", address, because, as_dict(said))
-            if running(said, now):
-                change = said._replace(note=because)
-                type_ = "suppression.removed"
-                writer.add_news(news_of_change(wanted, type_, new_id(now), change, now), now)
-    return gone
+        changes = Changes(writer, now, who(), wanted)
+        gone = changes.release([(address, stream) for address in addresses], because)
+    return {address: said for (address, _), said in gone.items()}
 
 
 def take_in(
@@ -115,11 +105,10 @@ def take_in(
     now = datetime.now(UTC)
     read = changed = 0
     with store.write() as writer:
+        changes = Changes(writer, now, who(), wanted)
         while batch := list(islice(rows, BATCH)):
-            written = _changes(writer, batch)
-            _write(writer, written, now, wanted)
             read += len(batch)
-            changed += len(written)
+            changed += len(changes.put(batch))
         detail = {"rows": read, "written": changed}
         writer.audit(now, who(), "suppression.import", name, because, detail)
     return read, changed
@@ -130,28 +119,3 @@ def _count(store: "Store", rows: Iterable[Suppression]) -> tuple[int, int]:
     for read, each in enumerate(rows, start=1):  # noqa: B007  its last value is the count
         changed += merge(store.suppression(each.address, each.stream), each) is not None
     return read, changed
-
-
-def _changes(writer: "Writer", new: Sequence[Suppression]) -> list[Suppression]:
-    """Leave out what the list says already, and what a later one of these says better."""
-    rows = writer.suppressions_of({each.address for each in new})
-    standing = {(row.address, row.stream): row for some in rows.values() for row in some}
-    changed = {}
-    for each in new:
-        key = (each.address, each.stream)
-        if merge(standing.get(key), each) is not None:
-            standing[key] = changed[key] = each
-    return list(changed.values())
-
-
-def _write(
-    writer: "Writer", written: Sequence[Suppression], now: datetime, wanted: "Subscriptions"
-) -> None:
-    writer.put_suppressions(written)
-    news = [
-        told
-        for each in written
-        if running(each, now)
-        for told in news_of_change(wanted, "suppression.added", new_id(now), each, now)
-    ]
-    writer.add_news(news, now)

@@ -5,6 +5,7 @@ section 3 (utf-8 address type and its escapes), RFC 5890 (IDNA).
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 _TYPE = re.compile(r"\s*(?:[A-Za-z0-9\-]+(?:/[A-Za-z0-9\-]+)?)\s*;\s*")
@@ -14,6 +15,8 @@ _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _COMMENT = re.compile(r"\s+\([^()]*\)\s*$")
 _MAX = 1000
+_STAR = "\u0001"
+"""Stands for a star while an address is normalised."""
 
 CJK = "\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
 """Scripts written without blanks, and their punctuation, as a part of a character class."""
@@ -116,6 +119,22 @@ def key(text: str) -> str:
     Anne from anne, and hardly any does, while senders' lists hold both spellings of one mailbox.
     """
     return normalise(text).lower()
+
+
+def like(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """Make one expression of what addresses may be like.
+
+    Args:
+        patterns: Addresses in which `*` stands for any text; `@example.org` is all of a domain.
+
+    Returns:
+        What matches (`fullmatch`) addresses as `key` gives them; None where there is no pattern.
+    """
+    each = [
+        ".*".join(re.escape(part) for part in key(pattern.replace("*", _STAR)).split(_STAR))
+        for pattern in (f"*{one}" if one.startswith("@") else one for one in patterns)
+    ]
+    return re.compile("|".join(each), re.DOTALL) if each else None
 
 
 def domain_of(address: str) -> str:

@@ -5,7 +5,7 @@ Source: RFC 5322 section 2.2 (fields, folding), RFC 2047 (encoded words).
 
 import binascii
 import re
-from collections.abc import KeysView
+from collections.abc import Collection, KeysView
 
 from dsnwatch.rfc.charset import by_charset
 
@@ -68,12 +68,11 @@ class Headers:
         """Return the names of the fields, lower case."""
         return self._folded.keys()
 
-    def kept(self) -> tuple[tuple[str, str], ...]:
-        """Return those of KEPT_HEADERS that are there, at most 1,000 characters of each."""
+    def kept(self, more: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
+        """Return those of KEPT_HEADERS, and `more`, that are there; 1,000 characters of each."""
         there = self._folded
-        return tuple(
-            [(name, _unfolded(there[name])[:1000]) for name in KEPT_HEADERS if name in there]
-        )
+        names = (*KEPT_HEADERS, *more) if more else KEPT_HEADERS
+        return tuple([(name, _unfolded(there[name])[:1000]) for name in names if name in there])
 
     def __bool__(self) -> bool:
         for name in self._folded:  # noqa: SIM110  any() takes three times as long
@@ -86,6 +85,12 @@ def _unfolded(body: str) -> str:
     if "\n" in body:
         body = body.replace("\n\t", " ").replace("\n ", " ")
     return body.strip()
+
+
+def head_of(data: bytes) -> Headers:
+    """Take the headers of a whole message, whatever its line ends."""
+    block = data[:MAX_HEADERS].replace(b"\r\n", b"\n")
+    return Headers(block.lstrip(b"\n").partition(b"\n\n")[0])
 
 
 def decoded_words(body: str) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from dsnwatch.store.deliveries import Deliveries
     from dsnwatch.store.engine import Store
+    from dsnwatch.store.holds import Hold
     from dsnwatch.store.ids import new_id
     from dsnwatch.store.writer import Writer
 
@@ -34,6 +35,7 @@ __all__ = [
     "DeadLetter",
     "Deliveries",
     "EventFilter",
+    "Hold",
     "HookState",
     "Leased",
     "MessageFilter",
@@ -54,6 +56,7 @@ FILES = {
     "DeadLetter": "answers",
     "Deliveries": "deliveries",
     "EventFilter": "answers",
+    "Hold": "holds",
     "HookState": "answers",
     "Leased": "answers",
     "MessageFilter": "answers",

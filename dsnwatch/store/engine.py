@@ -8,13 +8,15 @@ from dsnwatch.errors import StoreSchemaError
 from dsnwatch.store import schema
 from dsnwatch.store.connections import connect_to, reading, writing
 from dsnwatch.store.deliveries import Deliveries
+from dsnwatch.store.holds import HoldQueries
 from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.queries import Queries
 from dsnwatch.store.replays import ReplayQueries
+from dsnwatch.store.signs import SignQueries
 from dsnwatch.store.writer import Writer
 
 
-class Store(Queries, ReplayQueries):
+class Store(Queries, HoldQueries, SignQueries, ReplayQueries):
     """An open database; threads may share it, forked processes may not.
 
     Attributes:
@@ -45,6 +47,18 @@ class Store(Queries, ReplayQueries):
             except BaseException:
                 self.close()
                 raise
+
+    @contextmanager
+    def look(self) -> Iterator[Writer]:
+        """Open a reading transaction: what a writer may ask, all of it of one moment.
+
+        Nothing may be written in it.
+
+        Raises:
+            StoreError: Or the subclass that fits.
+        """
+        with reading(self._engine, self.where) as connection:
+            yield Writer(connection, self._node)
 
     @contextmanager
     def write(self) -> Iterator[Writer]:

@@ -15,7 +15,8 @@ from dsnwatch.store.values import from_micros, storable, to_micros
 BUSY_MS = 10_000
 
 QUERY = """
-    SELECT stream, reason, since, until, event_id, rule FROM suppression WHERE address = ?
+    SELECT stream, reason, since, until, event_id, rule, lifted_until FROM suppression
+    WHERE address = ?
 """
 FOR_EVER = float("inf")
 
@@ -93,11 +94,17 @@ class SuppressionLookup:
         if not rows:
             return None
         streams, moment = ("", storable(stream)), to_micros(now)
-        holding = [row for row in rows if row[0] in streams and (row[3] is None or row[3] > moment)]
+        holding = [
+            row
+            for row in rows
+            if row[0] in streams
+            and (row[3] is None or row[3] > moment)
+            and (row[6] is None or row[6] <= moment)
+        ]
         if not holding:
             return None
         row = max(holding, key=lambda row: FOR_EVER if row[3] is None else row[3])
-        for_stream, reason, since, until, event_id, rule = row
+        for_stream, reason, since, until, event_id, rule, _ = row
         return Found(
             address=address,
             stream=for_stream,

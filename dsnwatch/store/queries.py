@@ -13,6 +13,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Table,
+    and_,
     func,
     or_,
     select,
@@ -250,7 +251,12 @@ def _between(
 
 def _active(now: datetime) -> ColumnElement[bool]:
     """Say when a suppression holds; `lookup` says the same."""
-    return or_(SUPPRESSION.c.until.is_(None), SUPPRESSION.c.until > to_micros(now))
+    moment = to_micros(now)
+    lifted = SUPPRESSION.c.lifted_until
+    return and_(
+        or_(SUPPRESSION.c.until.is_(None), SUPPRESSION.c.until > moment),
+        or_(lifted.is_(None), lifted <= moment),
+    )
 
 
 def _number(value: int | None) -> int:

@@ -9,6 +9,7 @@ from dsnwatch.model import BounceReport, StoredEvent, Suppression
 from dsnwatch.store import reports
 from dsnwatch.store.connections import reading
 from dsnwatch.store.rows import event_of, event_row, suppression_of
+from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, SUPPRESSION
 from dsnwatch.store.values import storable
 
@@ -78,11 +79,8 @@ class ReplayQueries:
         return ((address, id_) for address, id_ in rows)
 
 
-class ReplayWrites:
+class ReplayWrites(Statements):
     """The writing half; a part of `Writer`."""
-
-    _connection: Connection
-    _node: str
 
     def events_of_addresses(self, addresses: Iterable[str]) -> dict[str, list[Reported]]:
         """Find the events of each address with their reports, in the order they were stored.

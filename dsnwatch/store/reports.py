@@ -37,6 +37,7 @@ def to_json(report: BounceReport) -> str:
         said["recipients"] = [_recipient_to_dict(recipient) for recipient in report.recipients]
     if report.defects:
         said["defects"] = report.defects
+    _put(said, "return_path", report.return_path)
     return json_text.to_json(said)
 
 
@@ -53,6 +54,7 @@ def from_json(text: str) -> BounceReport:
         original=_original(said.get("original", {})),
         recipients=tuple(_recipient(each) for each in said.get("recipients", ())),
         defects=tuple(said.get("defects", ())),
+        return_path=said.get("return_path"),
     )
 
 

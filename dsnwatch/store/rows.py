@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import RowMapping
 
@@ -14,6 +15,7 @@ from dsnwatch.model import (
     Decision,
     DecisionAction,
     Details,
+    Facts,
     Fault,
     Kind,
     News,
@@ -138,6 +140,7 @@ def event_row(stored: StoredEvent, node: str) -> Row:
         "decision_rule": decision.rule,
         "because": storable(decision.because),
         "until": _micros(decision.until),
+        "decision_stream": storable(decision.stream) or None,
         "node": node,
     }
     return row | (_NO_VERDICT if verdict is None else _verdict_row(verdict))
@@ -219,6 +222,7 @@ def event_of(row: RowMapping) -> StoredEvent:
             rule=row["decision_rule"],
             because=row["because"],
             until=_moment(row["until"]),
+            stream=row["decision_stream"] or "",
         ),
     )
 
@@ -237,6 +241,32 @@ def _verdict(row: RowMapping) -> Verdict:
     )
 
 
+@lru_cache(maxsize=4096)
+def failure_facts(  # noqa: PLR0917  one of each, in the order of a row's columns
+    bounce_class: str,
+    reason: str,
+    fault: str,
+    status: str | None,
+    permanent: int | None,
+    provider: str | None,
+    stream: str,
+    trust: str,
+) -> Facts:
+    """Read what the policy asks of a failure; remembered, since few kinds come often."""
+    return Facts(
+        Kind.BOUNCE,
+        Action.FAILED,
+        BounceClass(bounce_class),
+        reason,
+        Fault(fault),
+        _code(status),
+        None if permanent is None else bool(permanent),
+        provider,
+        stream,
+        Trust(trust),
+    )
+
+
 def suppression_row(suppression: Suppression, node: str) -> Row:
     """Lay a suppression out as a row of `suppression`."""
     address = storable(suppression.address)
@@ -252,6 +282,8 @@ def suppression_row(suppression: Suppression, node: str) -> Row:
         "until": _micros(suppression.until),
         "note": storable(suppression.note),
         "node": node,
+        "batch": suppression.batch,
+        "lifted_until": _micros(suppression.lifted_until),
     }
 
 
@@ -267,6 +299,8 @@ def suppression_of(row: RowMapping) -> Suppression:
         event_id=row["event_id"],
         stream=row["stream"],
         note=row["note"],
+        batch=row["batch"],
+        lifted_until=_moment(row["lifted_until"]),
     )
 
 

@@ -8,8 +8,11 @@ it follows from after that is gone.
 Tables with short rows and a key that is looked up are WITHOUT ROWID: flat from 1e5 to 1e7 rows.
 """
 
-from sqlalchemy import BigInteger, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
+
+_GIVEN = {"autoincrement": False}
+"""A number of ours as a key; without this SQLAlchemy would have the database count."""
 
 
 class MessageRow(SQLModel, table=True):
@@ -105,14 +108,29 @@ class EventRow(SQLModel, table=True):
     decision_rule: str = Field(sa_type=Text)
     because: str = Field(sa_type=Text)
     until: int | None = Field(sa_type=BigInteger)
+    decision_stream: str | None = Field(sa_type=Text)
+    """The stream that is suppressed; null is every stream."""
+    void: str | None = Field(sa_type=Text)
+    """The rollback it counts for nothing since; null where it counts."""
     node: str = Field(sa_type=Text)
 
 
 class SuppressionRow(SQLModel, table=True):
-    """An address not to be mailed, for one stream or ("") for all; read by `lookup` too."""
+    """An address not to be mailed, for one stream or ("") for all; read by `lookup` too.
+
+    Of one that was forgotten the address is a keyed hash (`hash:...`), and the domain is empty.
+    """
 
     __tablename__ = "suppression"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        Index(
+            "suppression_batch",
+            "batch",
+            sqlite_where=text("batch IS NOT NULL"),
+            postgresql_where=text("batch IS NOT NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
     address: str = Field(primary_key=True, sa_type=Text)
     stream: str = Field(primary_key=True, sa_type=Text)
@@ -125,6 +143,141 @@ class SuppressionRow(SQLModel, table=True):
     until: int | None = Field(sa_type=BigInteger)
     note: str = Field(sa_type=Text)
     node: str = Field(sa_type=Text)
+    batch: str | None = Field(sa_type=Text)
+    """The import or the hold it came with."""
+    lifted_until: int | None = Field(sa_type=BigInteger)
+    """While it is tried again: it holds back nothing before that moment."""
+
+
+class FormerSuppressionRow(SQLModel, table=True):
+    """What the list said before another row took its place: taking that one back restores it."""
+
+    __tablename__ = "former_suppression"
+    __table_args__ = (Index("former_suppression_address", "address", "stream", "id"),)
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    address: str = Field(sa_type=Text)
+    stream: str = Field(sa_type=Text)
+    domain: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    origin: str = Field(sa_type=Text)
+    rule: str = Field(sa_type=Text)
+    event_id: str | None = Field(sa_type=Text)
+    since: int = Field(sa_type=BigInteger)
+    until: int | None = Field(sa_type=BigInteger)
+    note: str = Field(sa_type=Text)
+    node: str = Field(sa_type=Text)
+    batch: str | None = Field(sa_type=Text)
+    lifted_until: int | None = Field(sa_type=BigInteger)
+
+
+class ReleaseRow(SQLModel, table=True):
+    """When an address was last taken off the list, and by whom; what was before counts no more."""
+
+    __tablename__ = "release"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    address: str = Field(primary_key=True, sa_type=Text)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    id: str = Field(sa_type=Text)
+    """Sorts with the ids of events: those before it are settled."""
+    at: int = Field(sa_type=BigInteger)
+    who: str = Field(sa_type=Text)
+    because: str = Field(sa_type=Text)
+    node: str = Field(sa_type=Text)
+
+
+class TrialRow(SQLModel, table=True):
+    """A suppressed address was tried again."""
+
+    __tablename__ = "trial"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    address: str = Field(primary_key=True, sa_type=Text)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    at: int = Field(primary_key=True, sa_type=BigInteger)
+    ended: bool
+    node: str = Field(sa_type=Text)
+
+
+class LifeRow(SQLModel, table=True):
+    """The last sign of life of an address."""
+
+    __tablename__ = "life"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    address: str = Field(primary_key=True, sa_type=Text)
+    at: int | None = Field(sa_type=BigInteger)
+    """Null where the only sign came of a message that failed afterwards."""
+    source: str = Field(sa_type=Text)
+    """`delivered`, `sent`, `reply`, `signal`."""
+    message: int | None = Field(sa_type=BigInteger)
+    """Key of the message that was delivered; should it fail after all, the sign is none."""
+    before: int | None = Field(sa_type=BigInteger)
+    """The sign before it."""
+    node: str = Field(sa_type=Text)
+
+
+class SentRow(SQLModel, table=True):
+    """A message of ours went to a recipient: known by the hash of its id and address."""
+
+    __tablename__ = "sent"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=_GIVEN)
+
+
+class SentCountRow(SQLModel, table=True):
+    """How much was sent in an hour; what rates are measured against."""
+
+    __tablename__ = "sent_count"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    hour: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=_GIVEN)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    campaign: str = Field(primary_key=True, sa_type=Text)
+    messages: int = Field(sa_type=BigInteger)
+
+
+class GuardHourRow(SQLModel, table=True):
+    """How many reports of a kind came in an hour; what the flood guard goes by."""
+
+    __tablename__ = "guard_hour"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    hour: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=_GIVEN)
+    reports: int = Field(sa_type=BigInteger)
+
+
+class HoldRow(SQLModel, table=True):
+    """Decisions held back together, for one reason, until a person agrees or not."""
+
+    __tablename__ = "hold"
+    __table_args__ = (Index("hold_name", "name", unique=True),)
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    """What makes it one batch: `flood 2026-03-01T12`, `trust`, `sender ...`."""
+    kind: str = Field(sa_type=Text)
+    opened_at: int = Field(sa_type=BigInteger)
+    summary: str = Field(sa_type=Text)
+    node: str = Field(sa_type=Text)
+
+
+class HeldRow(SQLModel, table=True):
+    """A decision that is held back; its event says all the rest."""
+
+    __tablename__ = "held"
+    __table_args__ = (
+        Index("held_hold", "hold_id", "event_id"),
+        Index("held_address", "address"),
+        {"sqlite_with_rowid": False},
+    )
+
+    event_id: str = Field(primary_key=True, sa_type=Text)
+    hold_id: str = Field(sa_type=Text)
+    address: str = Field(sa_type=Text)
 
 
 class OutboxRow(SQLModel, table=True):
@@ -267,6 +420,15 @@ MESSAGE = _TABLES["message"]
 RAW_MESSAGE = _TABLES["raw_message"]
 EVENT = _TABLES["event"]
 SUPPRESSION = _TABLES["suppression"]
+FORMER_SUPPRESSION = _TABLES["former_suppression"]
+RELEASE = _TABLES["release"]
+TRIAL = _TABLES["trial"]
+LIFE = _TABLES["life"]
+SENT = _TABLES["sent"]
+SENT_COUNT = _TABLES["sent_count"]
+GUARD_HOUR = _TABLES["guard_hour"]
+HOLD = _TABLES["hold"]
+HELD = _TABLES["held"]
 OUTBOX = _TABLES["outbox"]
 LANE = _TABLES["lane"]
 DEAD_LETTER = _TABLES["dead_letter"]

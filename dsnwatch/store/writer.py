@@ -1,40 +1,25 @@
 """One writing transaction: what is asked while deciding, and the rows that follow from it."""
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
-from typing import Any, TypeGuard
 
 from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    CursorResult,
-    Select,
-    Table,
-    bindparam,
     delete,
     func,
-    literal_column,
     select,
-    update,
 )
 
 from dsnwatch.model import (
     Action,
-    BounceClass,
+    Kind,
     News,
     PastEvent,
     RawMessage,
-    StatusCode,
     StoredEvent,
     StoredMessage,
-    Suppression,
 )
-from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store.answers import QuarantineItem
 from dsnwatch.store.deliveries import (
     Deliveries,
@@ -43,17 +28,19 @@ from dsnwatch.store.deliveries import (
     lane_rows,
     outbox_rows,
 )
+from dsnwatch.store.holds import HoldWrites
 from dsnwatch.store.ids import first_id, new_id
-from dsnwatch.store.inserts import Inserting, laid_out, over, plain
+from dsnwatch.store.listing import ListWrites
 from dsnwatch.store.replays import ReplayWrites
 from dsnwatch.store.rows import (
     Row,
     event_row,
+    failure_facts,
     message_row,
     quarantine_row,
-    suppression_of,
-    suppression_row,
 )
+from dsnwatch.store.signs import SignWrites
+from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import (
     AUDIT,
     CURSOR,
@@ -68,19 +55,12 @@ from dsnwatch.store.tables import (
 )
 from dsnwatch.store.values import from_micros, storable, to_micros
 
-PIECE = 1 << 20
-"""Octets written at once; a message of more is not handed to SQLite whole."""
 
-
-class Writer(ReplayWrites):
+class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, Statements):
     """The rows of one transaction; all of them are there after it, or none.
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.
     """
-
-    def __init__(self, connection: Connection, node: str) -> None:
-        self._connection = connection
-        self._node = node
 
     def stored_fingerprints(self, fingerprints: Iterable[str]) -> dict[str, str]:
         """Find which messages are there already, stored or in quarantine.
@@ -121,44 +101,31 @@ class Writer(ReplayWrites):
                 EVENT.c.address,
                 EVENT.c.occurred_at,
                 func.coalesce(MESSAGE.c.original_message_id, EVENT.c.key),
-                EVENT.c.reason,
                 EVENT.c.bounce_class,
+                EVENT.c.reason,
+                EVENT.c.fault,
                 EVENT.c.status,
+                EVENT.c.permanent,
+                EVENT.c.provider,
+                EVENT.c.stream,
+                EVENT.c.trust,
             )
             .outerjoin_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
             .where(
                 EVENT.c.occurred_at >= to_micros(since),
+                EVENT.c.kind == Kind.BOUNCE.value,
+                EVENT.c.void.is_(None),
                 EVENT.c.action == Action.FAILED.value,
                 EVENT.c.bounce_class.is_not(None),
             )
             .order_by(EVENT.c.address, EVENT.c.occurred_at, EVENT.c.id)
         )
         rows = self._among(statement, EVENT.c.address, asked)
-        for address, occurred_at, message, reason, bounce_class, status in rows:
+        for address, occurred_at, message, *facts in rows:
             found[asked[address]].append(
-                PastEvent(
-                    from_micros(occurred_at),
-                    message,
-                    reason,
-                    BounceClass(bounce_class),
-                    StatusCode.of(status) if status else None,
-                )
+                PastEvent(from_micros(occurred_at), message, failure_facts(*facts))
             )
         return {recipient: tuple(events) for recipient, events in found.items()}
-
-    def suppressions_of(self, addresses: Iterable[str]) -> dict[str, tuple[Suppression, ...]]:
-        """Find the suppressions of each address, for whatever stream, lapsed ones too.
-
-        Returns:
-            The suppressions by address, in the order of their streams; the free ones are absent.
-        """
-        asked = {storable(address): address for address in addresses}
-        found: defaultdict[str, list[Suppression]] = defaultdict(list)
-        column = SUPPRESSION.c.address
-        statement = select(SUPPRESSION).order_by(column, SUPPRESSION.c.stream)
-        for row in self._among(statement, column, asked).mappings():
-            found[asked[row["address"]]].append(suppression_of(row))
-        return {address: tuple(suppressions) for address, suppressions in found.items()}
 
     def add_messages(self, messages: Sequence[StoredMessage]) -> None:
         """Store messages with their octets; none of them may be there already."""
@@ -172,30 +139,6 @@ class Writer(ReplayWrites):
     def add_events(self, events: Sequence[StoredEvent]) -> None:
         """Store events; none of their keys may be there already."""
         self._add(EVENT, [event_row(event, self._node) for event in events])
-
-    def put_suppressions(self, suppressions: Sequence[Suppression]) -> None:
-        """Suppress addresses; what was said of the same address and stream before is replaced.
-
-        Of two in the same call the later one stays.
-        """
-        rows = [suppression_row(suppression, self._node) for suppression in suppressions]
-        self._put(SUPPRESSION, [*{(row["address"], row["stream"]): row for row in rows}.values()])
-
-    def remove_suppression(self, address: str, stream: str = "") -> Suppression | None:
-        """Release an address in one stream, or ("") from the suppression for all streams.
-
-        Returns:
-            What was said of it; None where nothing was.
-        """
-        this = (
-            SUPPRESSION.c.address == storable(address),
-            SUPPRESSION.c.stream == storable(stream),
-        )
-        row = self._connection.execute(select(SUPPRESSION).where(*this)).mappings().first()
-        if row is None:
-            return None
-        self._connection.execute(delete(SUPPRESSION).where(*this))
-        return suppression_of(row)
 
     def add_news(self, news: Sequence[News], now: datetime) -> None:
         """Put what other systems want to be told into the outbox, for each hook it names."""
@@ -306,69 +249,3 @@ class Writer(ReplayWrites):
         resting = select(SUPPRESSION.c.event_id).where(SUPPRESSION.c.event_id == EVENT.c.id)
         old = (EVENT.c.id < first_id(before)) & ~resting.exists()
         return self._connection.execute(delete(EVENT).where(old)).rowcount
-
-    def _among(
-        self, statement: Select[*tuple[Any, ...]], column: ColumnElement[str], values: Iterable[str]
-    ) -> CursorResult[*tuple[Any, ...]]:
-        """Ask for the rows whose column has one of these values.
-
-        SQLite gets them as one parameter: one each costs SQLAlchemy more than the look-up itself.
-        """
-        every = list(values)
-        if self._connection.dialect.name == "postgresql":
-            return self._connection.execute(statement.where(column.in_(every)))
-        given = func.json_each(bindparam("among")).table_valued("value")
-        among = statement.where(column.in_(select(given.c.value)))
-        return self._connection.execute(among, {"among": to_json(every)})
-
-    def _add(self, table: Table, rows: Sequence[Row], octets: str = "") -> None:
-        """Insert rows, all with the same columns; `octets` names the one that can be large."""
-        large = [(row, value) for row in rows if octets and _is_large(value := row[octets])]
-        if not large or self._connection.dialect.name != "sqlite":
-            self._insert(table, rows)
-            return
-        hollow = [row | {octets: b""} if _is_large(row[octets]) else row for row in rows]
-        self._insert(table, hollow)
-        key = table.primary_key.columns[0]
-        for row, value in large:
-            self._fill(table, table.c[octets], key == row[key.name], value)
-
-    def _fill(
-        self, table: Table, column: Column[bytes], this: ColumnElement[bool], octets: bytes
-    ) -> None:
-        """Write a large value piece by piece: as a parameter SQLite would copy it twice."""
-        room = update(table).where(this).values({column: func.zeroblob(len(octets))})
-        self._connection.execute(room)
-        number = self._connection.scalar(
-            select(literal_column("rowid")).select_from(table).where(this)
-        )
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        assert isinstance(number, int)
-        view = memoryview(octets)
-        with driver.blobopen(table.name, column.name, number) as blob:
-            for start in range(0, len(octets), PIECE):
-                blob.write(view[start : start + PIECE])
-
-    def _put(self, table: Table, rows: Sequence[Row]) -> None:
-        """Insert rows, or overwrite the ones with the same primary key."""
-        self._insert(table, rows, over)
-
-    def _insert(self, table: Table, rows: Sequence[Row], how: Inserting = plain) -> None:
-        """Hand rows to the driver as they are.
-
-        Our values are what it takes, and SQLAlchemy's own walk over each parameter would double
-        the price of an event (27 µs against 14).
-        """
-        if not rows:
-            return
-        text, names = laid_out(table, tuple(rows[0]), self._connection.dialect, how)
-        if names is None:
-            self._connection.exec_driver_sql(text, [*rows])
-        else:
-            in_order = itemgetter(*names)
-            self._connection.exec_driver_sql(text, [in_order(row) for row in rows])
-
-
-def _is_large(value: object) -> TypeGuard[bytes]:
-    return isinstance(value, bytes) and len(value) > PIECE

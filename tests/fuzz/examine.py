@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
 
-from dsnwatch.attribute import events_of
+from dsnwatch.attribute import Attributor
 from dsnwatch.details import as_dict
 from dsnwatch.model import RawMessage
 from dsnwatch.reading import Reader, contract
@@ -62,7 +62,7 @@ def _message(reader: Reader, data: bytes) -> None:
     line = json.dumps(contract("a", reading), ensure_ascii=False)
     line.encode()
     raw = RawMessage(data, "a", "eml", NOW)
-    for event in events_of(raw, reading, raw.fingerprint, NOW):
+    for event in Attributor().events_of(raw, reading, raw.fingerprint, NOW):
         json.dumps(as_dict(event.details))
         if not event.recipient.recipient:
             raise FoundError("an event about nobody")

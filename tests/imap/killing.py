@@ -21,7 +21,11 @@ from dsnwatch.store import open_store
 def main() -> None:
     """Obey until the end of standard input."""
     configuration = config.load(Path(sys.argv[1]))
-    loaded = Loaded(configuration, Reader.load(None), Policy.preset("default"))
+    loaded = Loaded(
+        configuration,
+        Reader.load(None),
+        Policy.of(configuration.settings.policy, configuration.file.place),
+    )
     logging.basicConfig(filename=sys.argv[2], level=logging.WARNING)
     url = configuration.store_url()
     assert url is not None
@@ -36,6 +40,8 @@ def main() -> None:
             os.kill(child, signal.SIGKILL)
         else:
             signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))  # noqa: B023  this one
+            sys.stdout.write("running\n")  # from here on it can be ended
+            sys.stdout.flush()
         os.waitpid(child, 0)
         sys.stdout.write("killed\n" if lives else "ended\n")
         sys.stdout.flush()

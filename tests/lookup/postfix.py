@@ -52,13 +52,17 @@ def _run(*command: str) -> None:
 
 
 @contextmanager
-def a_postfix(place: Path, sink: int, services: Mapping[int, str]) -> Iterator[Path]:
+def a_postfix(
+    place: Path, sink: int, services: Mapping[int, str], *, main: str = "", master: str = ""
+) -> Iterator[Path]:
     """Run one that hands all mail to a port of the loopback.
 
     Args:
         place: An empty folder that other users may enter.
         sink: The port that takes the mail.
         services: Ports to listen on, each with its `smtpd_recipient_restrictions`.
+        main: More lines of main.cf.
+        master: More lines of master.cf.
 
     Returns:
         Its queue directory.
@@ -70,12 +74,13 @@ def a_postfix(place: Path, sink: int, services: Mapping[int, str]) -> Iterator[P
     for folder in (place, spool):
         folder.chmod(0o755)
     shutil.copy("/usr/share/postfix/master.cf.dist", conf / "master.cf")
-    (conf / "main.cf").write_text(MAIN.format(place=place, sink=sink))
+    (conf / "main.cf").write_text(f"{MAIN.format(place=place, sink=sink)}{main}\n")
     _run("postconf", "-c", str(conf), "-F", "*/*/chroot=n")
     _run("postconf", "-c", str(conf), "-MX", "smtp/inet")
-    with (conf / "master.cf").open("a") as master:
+    with (conf / "master.cf").open("a") as file:
+        file.write(f"{master}\n")
         for port, restrictions in services.items():
-            master.write(
+            file.write(
                 f"127.0.0.1:{port} inet n - n - - smtpd\n"
                 f"  -o {{ smtpd_recipient_restrictions = {restrictions} }}\n"
             )

@@ -139,7 +139,13 @@ def test_ids_are_unique(kind: str) -> None:
 def test_every_file_of_rules_is_read() -> None:
     files = {path.relative_to(HERE).as_posix() for path in HERE.rglob("*.toml")}
     rows = {file for kind in FILES for file in FILES[kind]}
-    assert files == rows | {"categories.toml", "status.toml", "names.toml", "blocklists.toml"}
+    assert files == rows | {
+        "categories.toml",
+        "status.toml",
+        "names.toml",
+        "blocklists.toml",
+        "policy.toml",
+    }
 
 
 @pytest.mark.parametrize("file", sorted({file for kind in FILES for file in FILES[kind]}))

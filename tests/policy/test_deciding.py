@@ -10,96 +10,33 @@ from hypothesis import strategies as st
 from dsnwatch.errors import ConfigError
 from dsnwatch.model import (
     Action,
-    Attribution,
     BounceClass,
     BounceEvent,
     Decision,
     DecisionAction,
-    Fault,
     Kind,
     PastEvent,
-    RecipientStatus,
     StatusCode,
     Suppression,
-    Trust,
-    Verdict,
 )
 from dsnwatch.policy import PRESETS, Policy, decide, merge, running
 from dsnwatch.rules import load
 
-TODAY = datetime(2026, 3, 31, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
-DEFAULT = Policy.preset("default")
-IGNORE, COUNT, SUPPRESS = (
-    DecisionAction.IGNORE,
-    DecisionAction.COUNT,
-    DecisionAction.SUPPRESS,
+from .builders import (
+    COUNT,
+    DAY,
+    DEFAULT,
+    HARD,
+    IGNORE,
+    MEANING,
+    SUPPRESS,
+    TODAY,
+    WEIGHING,
+    WEIGHTLESS,
+    an_event,
+    as_past,
+    past,
 )
-
-HARD = (
-    "user_unknown", "mailbox_disabled", "mailbox_moved", "owner_changed", "bad_address",
-    "domain_unknown", "domain_accepts_no_mail", "suppressed_upstream",
-)  # fmt: skip
-SOFT_OF_RECIPIENT = ("mailbox_full", "mailbox_unavailable", "recipient_refused")
-SOFT_OF_RECEIVER = (
-    "expired", "network_error", "routing_loop", "system_error", "system_full", "mailer_error",
-    "protocol_error", "tls_failure",
-)  # fmt: skip
-BLOCK_OF_SENDER = (
-    "auth_failure", "no_reverse_dns", "reputation", "policy", "sender_rejected", "relay_denied",
-)  # fmt: skip
-BLOCK_OF_MESSAGE = ("spam_content", "virus", "content_rejected", "not_compliant")
-MEANING = {
-    **dict.fromkeys(HARD, (BounceClass.HARD, Fault.RECIPIENT)),
-    **dict.fromkeys(SOFT_OF_RECIPIENT, (BounceClass.SOFT, Fault.RECIPIENT)),
-    **dict.fromkeys((*SOFT_OF_RECEIVER, "greylisted"), (BounceClass.SOFT, Fault.RECEIVER)),
-    "rate_limited": (BounceClass.SOFT, Fault.SENDER),
-    **dict.fromkeys(BLOCK_OF_SENDER, (BounceClass.BLOCK, Fault.SENDER)),
-    **dict.fromkeys(BLOCK_OF_MESSAGE, (BounceClass.BLOCK, Fault.MESSAGE)),
-    "message_too_big": (BounceClass.SOFT, Fault.MESSAGE),
-    "undetermined": (BounceClass.UNDETERMINED, Fault.UNKNOWN),
-}
-WEIGHTLESS = (
-    "greylisted", "rate_limited", "message_too_big", *BLOCK_OF_SENDER, *BLOCK_OF_MESSAGE,
-)  # fmt: skip
-WEIGHING = ("mailbox_unavailable", "recipient_refused", *SOFT_OF_RECEIVER, "undetermined")
-
-
-def an_event(
-    reason: str = "user_unknown",
-    *,
-    days_ago: float = 0,
-    kind: Kind = Kind.BOUNCE,
-    action: Action = Action.FAILED,
-    status: str | None = None,
-    recipient: str = "anne@example.org",
-    key: str = "the new one",
-) -> BounceEvent:
-    bounce_class, fault = MEANING[reason]
-    code = None if status is None else StatusCode.of(status)
-    verdict = Verdict(None, bounce_class, reason, fault, code, None, "a rule", 1.0)
-    return BounceEvent(
-        key=key,
-        kind=kind,
-        occurred_at=TODAY - days_ago * DAY,
-        recipient=RecipientStatus(recipient, action),
-        verdict=verdict if action in {Action.FAILED, Action.DELAYED} else None,
-        attribution=Attribution(recipient, "final_recipient", Trust.CLAIMED),
-    )
-
-
-def past(*days_ago: float, reason: str = "mailbox_unavailable") -> tuple[PastEvent, ...]:
-    """Earlier failures, each of a message of its own."""
-    bounce_class, _ = MEANING[reason]
-    return tuple(
-        PastEvent(TODAY - days * DAY, f"{reason} {number}", reason, bounce_class)
-        for number, days in enumerate(days_ago)
-    )
-
-
-def as_past(event: BounceEvent) -> PastEvent:
-    assert event.verdict is not None
-    return PastEvent(event.occurred_at, event.key, event.verdict.reason, event.verdict.bounce_class)
 
 
 def test_the_reasons_tested_here_are_those_of_the_taxonomy() -> None:
@@ -156,7 +93,9 @@ def test_fewer_soft_bounces_are_only_counted(others: tuple[PastEvent, ...]) -> N
 def test_days_are_days_in_utc() -> None:
     late = an_event("expired")._replace(occurred_at=datetime(2026, 3, 31, 23, 50, tzinfo=UTC))
     others = tuple(
-        PastEvent(datetime(2026, 3, day, 23, 50, tzinfo=UTC), str(day), "expired", BounceClass.SOFT)
+        past(0, reason="expired")[0]._replace(
+            occurred_at=datetime(2026, 3, day, 23, 50, tzinfo=UTC), message=str(day)
+        )
         for day in (28, 29)
     )
     assert decide(DEFAULT, late, others).action is SUPPRESS

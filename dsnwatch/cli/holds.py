@@ -1,0 +1,207 @@
+"""`dsnwatch holds`: suppressions that wait for a person, and what he says to them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dsnwatch.cli.options import (
+    ConfigOption,
+    JsonOption,
+    LimitOption,
+    StoreOption,
+    VerboseOption,
+)
+from dsnwatch.cli.output import Column, json_line, line, minute, rfc3339, say, table
+from dsnwatch.cli.place import Place
+from dsnwatch.cli.suppression_changes import who
+from dsnwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from dsnwatch.holding import Holding
+    from dsnwatch.model import StoredEvent
+    from dsnwatch.store import Hold
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Suppressions that wait for a person.",
+)
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="HOLD", help="Its name or id, as `holds list` has them.")
+]
+BecauseOption = Annotated[
+    str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
+]
+_HOLDS = (Column("since (UTC)", 16), Column("events", 8, right=True), Column("hold"))
+_EVENTS = (Column("when (UTC)", 16), Column("recipient"), Column("reason", 22))
+
+
+@app.command(
+    "list",
+    help="List what waits, oldest first.",
+    epilog="""\b
+    What waits for me?
+      dsnwatch holds list
+    """,
+)
+def list_holds(
+    ctx: typer.Context,
+    *,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Print holds as a table or as JSON lines."""
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    with place.store() as opened:
+        found = [*opened.holds()]
+    if as_json:
+        for hold in found:
+            json_line(_hold_as_dict(hold))
+        return
+    rows = [
+        (minute(hold.opened_at), f"{hold.events:,}", f"{hold.name}: {hold.summary}")
+        for hold in found
+    ]
+    if not table(_HOLDS, rows):
+        say("nothing waits")
+
+
+@app.command(
+    short_help="Show whom a hold is about.",
+    help="Show whom a hold is about, in the order the reports came.",
+    epilog="""\b
+    The first twenty:
+      dsnwatch holds show "flood 2026-03-01T12" --limit 20
+    """,
+)
+def show(
+    ctx: typer.Context,
+    *,
+    name: NameArgument,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Print the events of a hold."""
+    from dsnwatch.holding import Holding  # noqa: PLC0415  not for --help
+
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    with place.store() as opened:
+        hold = _found(Holding(opened, who()), name)
+        if as_json:
+            for stored in opened.held_events(hold.id, limit):
+                json_line(_event_as_dict(stored))
+            return
+        line(f"{hold.name}: {hold.summary}")
+        line()
+        table(_EVENTS, map(_row, opened.held_events(hold.id, limit)))
+
+
+@app.command(
+    short_help="Carry out what was held: suppress.",
+    help="Carry out what was held: everybody it is about is suppressed.",
+    epilog="""\b
+    They are dead indeed:
+      dsnwatch holds release "flood 2026-03-01T12" --because "our old list"
+    """,
+)
+def release(
+    ctx: typer.Context,
+    *,
+    name: NameArgument,
+    because: BecauseOption,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Let decisions through, some hundred a transaction."""
+    _settle(ctx, name, because, store, config, verbose, through=True)
+
+
+@app.command(
+    short_help="Forget what was held: nobody is suppressed.",
+    help="Forget what was held: nobody is suppressed by it, and the reports count for nothing from "
+    "now on. They stay to be looked at.",
+    epilog="""\b
+    It was a forgery:
+      dsnwatch holds drop "flood 2026-03-01T12" --because "forged, see ticket 7"
+    """,
+)
+def drop(
+    ctx: typer.Context,
+    *,
+    name: NameArgument,
+    because: BecauseOption,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Let decisions go, some hundred a transaction."""
+    _settle(ctx, name, because, store, config, verbose, through=False)
+
+
+def _settle(  # noqa: PLR0917  the options both commands have
+    ctx: typer.Context,
+    name: str,
+    because: str,
+    store: StoreOption,
+    config: ConfigOption,
+    verbose: VerboseOption,
+    *,
+    through: bool,
+) -> None:
+    from dsnwatch.holding import Holding  # noqa: PLC0415  not for --help
+
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    if not because.strip():
+        raise UsageError('say why: --because "forged, see ticket 7"')
+    with place.store() as opened:
+        holding = Holding(opened, who(), place.subscriptions())
+        hold = _found(holding, name)
+        settle = holding.release if through else holding.drop
+        done = max(settle(hold, because), default=0)
+    line(f"{hold.name}: {done:,} {'suppressed' if through else 'dropped; nobody is suppressed'}")
+
+
+def _found(holding: "Holding", name: str) -> "Hold":
+    hold = holding.find(name)
+    if hold is None:
+        raise UsageError(f"no hold '{name}'; `dsnwatch holds list` has their names")
+    return hold
+
+
+def _row(stored: "StoredEvent") -> tuple[str, ...]:
+    event = stored.event
+    reason = event.verdict.reason if event.verdict else event.kind.value
+    return minute(event.occurred_at), event.attribution.recipient, reason
+
+
+def _hold_as_dict(hold: "Hold") -> dict[str, object]:
+    return {
+        "id": hold.id,
+        "name": hold.name,
+        "kind": hold.kind,
+        "opened_at": rfc3339(hold.opened_at),
+        "summary": hold.summary,
+        "events": hold.events,
+    }
+
+
+def _event_as_dict(stored: "StoredEvent") -> dict[str, object]:
+    event, decision = stored.event, stored.decision
+    return {
+        "event": stored.id,
+        "time": rfc3339(event.occurred_at),
+        "recipient": event.attribution.recipient,
+        "reason": event.verdict.reason if event.verdict else event.kind.value,
+        "trust": event.attribution.trust.value,
+        "rule": decision.rule,
+        "because": decision.because,
+        "until": rfc3339(decision.until),
+    }

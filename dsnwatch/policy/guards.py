@@ -1,0 +1,228 @@
+"""Two guards before each suppression: against forged floods, and against troubles of our own.
+
+Pure: what was counted goes in, the doubt comes out. They hold back, they never let through.
+"""
+
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import ahocorasick
+
+from dsnwatch.config_policy import FloodSection, SenderSection
+from dsnwatch.harvest import masked
+from dsnwatch.model import BounceEvent, Kind, Trust
+from dsnwatch.rfc.address import domain_of
+
+USUAL_DAYS = 14
+"""Days whose hours say what is usual."""
+
+PLACES_AT_MOST = 50_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+_DAY_HOURS = 24
+_DECILE = 0.9
+_LOOKED_AT = 600
+_SHOWN = 120
+_SIGNS = (
+    "blocked", "blacklist", "black list", "blocklist", "block list", "blackhole", "dnsbl", "spam",
+    "reputation", "spf", "dkim", "dmarc", "reverse dns", "rdns", "ptr record",
+)  # fmt: skip
+"""Words by which a refusal speaks of the sender, whatever code stands before it."""
+
+
+def hour_of(moment: datetime) -> int:
+    """Number the hour a moment lies in, since 1970."""
+    return (moment - _EPOCH) // _HOUR
+
+
+def hour_text(hour: int) -> str:
+    """Write an hour: `2026-03-01T12`."""
+    return (_EPOCH + hour * _HOUR).strftime("%Y-%m-%dT%H")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a suppression is held back.
+
+    Attributes:
+        name: What makes all held for the same cause one batch.
+        kind: `flood`, `sender`, `trust` or `policy`.
+        summary: What is the matter, in a line.
+    """
+
+    name: str
+    kind: str
+    summary: str
+
+
+@dataclass(slots=True)
+class Flood:
+    """How many suppressions claimed reports have made by the hour, and how many they may.
+
+    Attributes:
+        hours: What was made in each hour, as far back as matters, those of this batch too.
+        known: How many addresses ever showed life; 0 where nobody told.
+        new: What this batch made.
+    """
+
+    section: FloodSection
+    hours: dict[int, int]
+    known: int = 0
+    new: Counter[int] = field(default_factory=Counter)
+
+    def admits(self, event: BounceEvent) -> Doubt | None:
+        """Count a suppression that a claimed report would make; says why it is one too many."""
+        hour = hour_of(event.occurred_at)
+        made = self.hours.get(hour, 0)
+        limit = max(self.section.at_least, self.section.times_usual * self._usual(hour))
+        if made >= limit:
+            return Doubt(
+                f"flood {hour_text(hour)}",
+                "flood",
+                f"more than {limit} unproven reports in the hour {hour_text(hour)} UTC would "
+                "suppress; perhaps somebody forges bounces",
+            )
+        day = self._day(hour)
+        if self.known and self.section.share < 1:
+            most = max(self.section.at_least, int(self.section.share * self.known))
+            if day >= most:
+                date = hour_text(hour)[:10]
+                return Doubt(
+                    f"flood {date}",
+                    "flood",
+                    f"unproven reports would suppress more than {most} of {self.known} known "
+                    f"addresses on {date}; perhaps somebody forges bounces",
+                )
+        self.hours[hour] = made + 1
+        self.new[hour] += 1
+        return None
+
+    def _usual(self, hour: int) -> int:
+        """Say how many a busy hour of the last days had: nine of ten have fewer."""
+        first = hour - USUAL_DAYS * _DAY_HOURS
+        counts = sorted(made for at, made in self.hours.items() if first <= at < hour and made)
+        return counts[int(len(counts) * _DECILE)] if counts else 0
+
+    def _day(self, hour: int) -> int:
+        midnight = hour - hour % _DAY_HOURS
+        return sum(self.hours.get(at, 0) for at in range(midnight, midnight + _DAY_HOURS))
+
+
+def unproven(event: BounceEvent) -> bool:
+    """Whether nothing shows that a report is about mail of ours."""
+    return event.attribution.trust is Trust.CLAIMED
+
+
+Place = tuple[str, str, int, str]
+"""`message` and its id, or `at` and who refused; an hour; a fingerprint, "" for all failures."""
+
+
+class SenderGuard:
+    """Remembers the failures of the last while, by message and by who refused.
+
+    What is counted in a transaction is told with `keep` when that is on disk. Nothing is kept over
+    a restart: an hour is soon over.
+    """
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[Place, int] = OrderedDict()
+
+    def watch(self, section: SenderSection) -> "SenderWatch":
+        """Begin to count for a transaction."""
+        return SenderWatch(section, self._counts)
+
+    def keep(self, watch: "SenderWatch") -> None:
+        """Remember what a transaction counted."""
+        counts = self._counts
+        for place, count in watch.new.items():
+            counts[place] = counts.pop(place, 0) + count  # and so it is the last to be forgotten
+        while len(counts) > PLACES_AT_MOST:
+            counts.popitem(last=False)
+
+
+@dataclass(slots=True)
+class SenderWatch:
+    """What one transaction adds to a `SenderGuard`."""
+
+    section: SenderSection
+    before: Mapping[Place, int]
+    new: dict[Place, int] = field(default_factory=dict)
+
+    def count(self, event: BounceEvent, original: str | None, *, suppresses: bool) -> Doubt | None:
+        """Count a failure; says why its suppression may be for a trouble of the sender's own.
+
+        Args:
+            event: Whatever happened; only failures are counted.
+            original: Message-ID of the message it is about.
+            suppresses: Whether it would suppress; what would not is only counted.
+        """
+        verdict, found = event.verdict, event.attribution
+        if (
+            verdict is None
+            or event.kind is not Kind.BOUNCE
+            or self.section.share >= 1
+            or found.trust is Trust.BACKSCATTER
+        ):
+            return None
+        who = verdict.provider or event.recipient.remote_mta or domain_of(found.recipient)
+        hour = hour_of(event.occurred_at)
+        if not (suppresses and speaks_of_sender(event)):
+            self._one_more(("at", who, hour, ""))
+            if original:
+                self._one_more(("message", original, hour, ""))
+            return None
+        print_ = fingerprint(event)
+        for how, name in (("at", who), ("message", original)):
+            if not name:
+                continue
+            said = self._one_more((how, name, hour, print_))
+            most = self.section.share * self._one_more((how, name, hour, ""))
+            if said >= self.section.at_least and said > most:
+                return _own_trouble(f"{how} {name}", hour, print_, event)
+        return None
+
+    def _one_more(self, place: Place) -> int:
+        self.new[place] = new = self.new.get(place, 0) + 1
+        return self.before.get(place, 0) + new
+
+
+def _own_trouble(scope: str, hour: int, print_: str, event: BounceEvent) -> Doubt:
+    text = " ".join(event.recipient.diagnostic[:_SHOWN].split())
+    return Doubt(
+        f"sender {scope} {hour_text(hour)} {print_}",
+        "sender",
+        f"{scope}: many failures of the hour {hour_text(hour)} UTC say one thing, and it speaks of "
+        f"the sender: '{text}' (fingerprint {print_})",
+    )
+
+
+def fingerprint(event: BounceEvent) -> str:
+    """Name what a refusal says without what differs from one to the next: 12 hex digits."""
+    said = event.recipient
+    text = " ".join((said.diagnostic or said.prose)[:_LOOKED_AT].split())
+    return print_of(masked(text, said.recipient))
+
+
+def print_of(form: str) -> str:
+    """Name a masked text."""
+    octets = form.lower().encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(octets, digest_size=6).hexdigest()
+
+
+def speaks_of_sender(event: BounceEvent) -> bool:
+    """Whether the words of a refusal speak of the sender, whatever code stands before them."""
+    return next(_WORDS.iter(event.recipient.diagnostic[:_LOOKED_AT].lower()), None) is not None
+
+
+def _words(signs: Iterable[str]) -> ahocorasick.Automaton:
+    automaton = ahocorasick.Automaton()
+    for sign in signs:
+        automaton.add_word(sign, sign)
+    automaton.make_automaton()
+    return automaton
+
+
+_WORDS = _words(_SIGNS)

@@ -1,0 +1,221 @@
+"""The suppression list and its history: what is on it, what was before, who was let go of when."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, func, select, update
+
+from dsnwatch.model import DecisionAction, Release, StoredEvent, Suppression
+from dsnwatch.store.ids import first_id
+from dsnwatch.store.rows import event_of, suppression_of, suppression_row
+from dsnwatch.store.statements import Statements
+from dsnwatch.store.tables import EVENT, FORMER_SUPPRESSION, MESSAGE, RELEASE, SUPPRESSION, TRIAL
+from dsnwatch.store.values import from_micros, storable, to_micros
+
+Key = tuple[str, str]
+"""Address and stream: what a row of the list is known by."""
+
+
+class ListWrites(Statements):
+    """What is asked and written of the list in a transaction; a part of `Writer`."""
+
+    def suppressions_of(self, addresses: Iterable[str]) -> dict[str, tuple[Suppression, ...]]:
+        """Find the suppressions of each address, for whatever stream, lapsed ones too.
+
+        Returns:
+            The suppressions by address, in the order of their streams; the free ones are absent.
+        """
+        asked = {storable(address): address for address in addresses}
+        found: defaultdict[str, list[Suppression]] = defaultdict(list)
+        column = SUPPRESSION.c.address
+        statement = select(SUPPRESSION).order_by(column, SUPPRESSION.c.stream)
+        for row in self._among(statement, column, asked).mappings():
+            found[asked[row["address"]]].append(suppression_of(row))
+        return {address: tuple(suppressions) for address, suppressions in found.items()}
+
+    def put_suppressions(
+        self,
+        suppressions: Sequence[Suppression],
+        former: Sequence[tuple[str, Suppression]] = (),
+    ) -> None:
+        """Suppress addresses; what was said of the same address and stream before is replaced.
+
+        Args:
+            suppressions: Of two for the same the later one stays.
+            former: What is replaced and has to be known still, each with a new id.
+        """
+        rows = [suppression_row(suppression, self._node) for suppression in suppressions]
+        self._put(SUPPRESSION, [*{(row["address"], row["stream"]): row for row in rows}.values()])
+        kept = [suppression_row(each, self._node) | {"id": id_} for id_, each in former]
+        self._add(FORMER_SUPPRESSION, kept)
+
+    def remove_suppression(self, address: str, stream: str = "") -> Suppression | None:
+        """Release an address in one stream, or ("") from the suppression for all streams.
+
+        Returns:
+            What was said of it; None where nothing was.
+        """
+        this = (
+            SUPPRESSION.c.address == storable(address),
+            SUPPRESSION.c.stream == storable(stream),
+        )
+        row = self._connection.execute(select(SUPPRESSION).where(*this)).mappings().first()
+        if row is None:
+            return None
+        self._connection.execute(delete(SUPPRESSION).where(*this))
+        return suppression_of(row)
+
+    def remove_suppressions(self, keys: Sequence[Key]) -> None:
+        """Take rows off the list."""
+        if keys:
+            statement = delete(SUPPRESSION).where(
+                SUPPRESSION.c.address == bindparam("of"), SUPPRESSION.c.stream == bindparam("in_")
+            )
+            self._connection.execute(
+                statement,
+                [{"of": storable(address), "in_": storable(stream)} for address, stream in keys],
+            )
+
+    def former_of(self, addresses: Iterable[str]) -> dict[Key, list[tuple[str, Suppression]]]:
+        """Find what the list said of addresses before, the oldest first, each with its id."""
+        found: defaultdict[Key, list[tuple[str, Suppression]]] = defaultdict(list)
+        column = FORMER_SUPPRESSION.c.address
+        statement = select(FORMER_SUPPRESSION).order_by(FORMER_SUPPRESSION.c.id)
+        for row in self._among(statement, column, map(storable, addresses)).mappings():
+            one = suppression_of(row)
+            found[one.address, one.stream].append((row["id"], one))
+        return dict(found)
+
+    def forget_former(self, ids: Sequence[str]) -> None:
+        """Let go of what was said before."""
+        if ids:
+            statement = delete(FORMER_SUPPRESSION).where(FORMER_SUPPRESSION.c.id == bindparam("i"))
+            self._connection.execute(statement, [{"i": id_} for id_ in ids])
+
+    def put_releases(self, releases: Sequence[Release]) -> None:
+        """Note that addresses were taken off the list; the last time of each stays."""
+        self._put(
+            RELEASE,
+            [
+                {
+                    "address": storable(each.address),
+                    "stream": storable(each.stream),
+                    "id": each.id,
+                    "at": to_micros(each.at),
+                    "who": storable(each.who),
+                    "because": storable(each.because),
+                    "node": self._node,
+                }
+                for each in releases
+            ],
+        )
+
+    def remove_releases(self, addresses: Iterable[str]) -> None:
+        """Forget that addresses were ever taken off the list."""
+        of = RELEASE.c.address.in_([*map(storable, addresses)])
+        self._connection.execute(delete(RELEASE).where(of))
+
+    def releases_of(self, addresses: Iterable[str]) -> dict[str, list[Release]]:
+        """Find when each address was last taken off the list, a release a stream."""
+        asked = {storable(address): address for address in addresses}
+        if not asked or self._is_empty(RELEASE):
+            return {}
+        found: defaultdict[str, list[Release]] = defaultdict(list)
+        rows = self._among(select(RELEASE), RELEASE.c.address, asked).mappings()
+        for row in rows:
+            address = asked[row["address"]]
+            at = from_micros(row["at"])
+            found[address].append(
+                Release(row["id"], address, at, row["who"], row["because"], row["stream"])
+            )
+        return dict(found)
+
+    def suppressing_events(self, addresses: Iterable[str]) -> dict[str, list[StoredEvent]]:
+        """Find the events that suppress each address, in the order they were stored."""
+        asked = {storable(address): address for address in addresses}
+        found: defaultdict[str, list[StoredEvent]] = defaultdict(list)
+        statement = (
+            select(EVENT)
+            .where(EVENT.c.decision == DecisionAction.SUPPRESS.value, EVENT.c.void.is_(None))
+            .order_by(EVENT.c.id)
+        )
+        for row in self._among(statement, EVENT.c.address, asked).mappings():
+            found[asked[row["address"]]].append(event_of(row))
+        return dict(found)
+
+    def events_told_of(self, addresses: Iterable[str]) -> dict[str, list[tuple[StoredEvent, str]]]:
+        """Find all events of each address that count, in the order they were stored.
+
+        Returns:
+            Each with the message it is about: the original's Message-ID, else its own key.
+        """
+        asked = {storable(address): address for address in addresses}
+        found: defaultdict[str, list[tuple[StoredEvent, str]]] = defaultdict(list)
+        message = func.coalesce(MESSAGE.c.original_message_id, EVENT.c.key).label("about")
+        statement = (
+            select(EVENT, message)
+            .outerjoin_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
+            .where(EVENT.c.void.is_(None))
+            .order_by(EVENT.c.id)
+        )
+        for row in self._among(statement, EVENT.c.address, asked).mappings():
+            found[asked[row["address"]]].append((event_of(row), row["about"]))
+        return dict(found)
+
+    def void_events(self, ids: Sequence[str], by: str | None) -> None:
+        """Let events count for nothing from now on, or (None) for what they are again.
+
+        Args:
+            ids: Of events.
+            by: Id of the rollback.
+        """
+        if ids:
+            statement = (
+                update(EVENT).where(EVENT.c.id == bindparam("i")).values(void=bindparam("by"))
+            )
+            self._connection.execute(statement, [{"i": id_, "by": by} for id_ in ids])
+
+    def begin_trials(self, keys: Sequence[Key], at: datetime) -> None:
+        """Note that addresses are tried again."""
+        self._put(
+            TRIAL,
+            [
+                {
+                    "address": storable(address),
+                    "stream": storable(stream),
+                    "at": to_micros(at),
+                    "ended": False,
+                    "node": self._node,
+                }
+                for address, stream in keys
+            ],
+        )
+
+    def end_trials(self, before: datetime, limit: int) -> list[Key]:
+        """Note which trials that began before a moment are over; none of them twice."""
+        over = (TRIAL.c.ended.is_(False), TRIAL.c.at < to_micros(before))
+        rows = self._connection.execute(
+            select(TRIAL.c.address, TRIAL.c.stream, TRIAL.c.at).where(*over).limit(limit)
+        ).all()
+        statement = (
+            update(TRIAL)
+            .where(
+                TRIAL.c.address == bindparam("of"),
+                TRIAL.c.stream == bindparam("in_"),
+                TRIAL.c.at == bindparam("begun"),
+            )
+            .values(ended=True)
+        )
+        if rows:
+            self._connection.execute(
+                statement, [{"of": row[0], "in_": row[1], "begun": row[2]} for row in rows]
+            )
+        return [(row[0], row[1]) for row in rows]
+
+    def sweep_history(self, before: datetime) -> int:
+        """Let go of what the list said before a moment, and of trials that old; counts them."""
+        old = FORMER_SUPPRESSION.c.id < first_id(before)
+        former = self._connection.execute(delete(FORMER_SUPPRESSION).where(old)).rowcount
+        trials = delete(TRIAL).where(TRIAL.c.at < to_micros(before))
+        return former + self._connection.execute(trials).rowcount

@@ -1,0 +1,1 @@
+"""Deciding: the table, the guards, the list."""
