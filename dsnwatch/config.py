@@ -179,16 +179,14 @@ class Configuration:
         """Read a secret from its file, without the line end behind it.
 
         Args:
-            path: As configured; a relative one lies in $CREDENTIALS_DIRECTORY where systemd set
-                it, else beside the configuration file.
+            path: As configured; see `secret_place`.
             key: The option that names it, for the error; `mailbox.0.password_file` for one of
                 many sections.
 
         Raises:
             ConfigError: The file cannot be read, or is empty.
         """
-        folder = os.environ.get("CREDENTIALS_DIRECTORY")
-        found = Path(folder) / path if folder else self.beside(path)
+        found = self.secret_place(path)
         try:
             text = found.read_text().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
@@ -200,6 +198,10 @@ class Configuration:
         if not text:
             raise ConfigError(f"{self._place(_path_of(key))}: {key}: {found} is empty")
         return text
+
+    def secret_place(self, path: Path) -> Path:
+        """Find a secret's file: among systemd's credentials, else beside the configuration file."""
+        return config_file.credential(path, os.environ) or self.beside(path)
 
     def values(self) -> Iterator[tuple[str, object, str]]:
         """Give each option as (dotted key, value for TOML or JSON, where the value comes from).

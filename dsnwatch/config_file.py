@@ -95,6 +95,23 @@ def read(path: Path | None) -> ConfigFile:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
 
 
+def credential(path: Path, environ: Mapping[str, str]) -> Path | None:
+    """Find a secret among those that systemd handed over, by the relative path it is configured as.
+
+    Returns:
+        `$CREDENTIALS_DIRECTORY/imap`; for `secrets/imap` the file `secrets_imap` too, as
+        `LoadCredential=secrets:/etc/dsnwatch/secrets` calls it. None where there is no such file:
+        then the secret lies beside the configuration file.
+
+    Source: systemd.exec(5), LoadCredential=.
+    """
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if not folder or path.is_absolute():
+        return None
+    places = (Path(folder) / path, Path(folder) / "_".join(path.parts))
+    return next((each for each in places if each.is_file()), None)
+
+
 def store_url(file: ConfigFile, environ: Mapping[str, str]) -> str | None:
     """Get `store.url` alone, the environment first; None where nobody set it.
 

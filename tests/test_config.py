@@ -290,3 +290,18 @@ def test_presets_are_those_of_the_policy() -> None:
     policy = pytest.importorskip("dsnwatch.policy")
     for name in get_args(config_policy.Preset):
         assert policy.Policy.preset(name)
+
+
+@pytest.mark.parametrize(
+    ("handed_over", "found_in"),
+    [("secrets_imap", "credentials"), ("secrets/imap", "credentials"), ("other", "etc")],
+)
+def test_secret_of_systemd_goes_before_the_one_beside_the_file(
+    handed_over: str, found_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in (tmp_path / "credentials" / handed_over, tmp_path / "etc" / "secrets" / "imap"):
+        place.parent.mkdir(parents=True)
+        place.write_text(f"{place.relative_to(tmp_path).parts[0]}\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    configuration = config.load(a_file(tmp_path / "etc", ""))
+    assert configuration.secret(Path("secrets/imap"), "mailbox.0.password_file") == found_in

@@ -1,6 +1,5 @@
 """`dsnwatch verp`: signed return paths, their keys, and the sender's side of them."""
 
-import os
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -249,8 +248,7 @@ def _key_path(place: Place) -> Path:
             'no key file is configured; write [return_path] key_file = "return-path-keys" into the '
             "configuration, then `dsnwatch verp key rotate`"
         )
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Path(folder) / configured if folder else place.configuration.beside(configured)
+    return place.configuration.secret_place(configured)
 
 
 def _names(place: Place, prefix: str | None, domain: str | None) -> tuple[str, str]:

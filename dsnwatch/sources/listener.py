@@ -273,7 +273,7 @@ def listener_of(
         key = section.tls_key_file
         certificate = Certificate(
             configuration.beside(section.tls_certificate_file),
-            None if key is None else _secret_place(configuration, key),
+            None if key is None else configuration.secret_place(key),
         )
     return Listener(
         section,
@@ -297,14 +297,6 @@ def return_path_keys(configuration: "Configuration") -> tuple[Key, ...]:
         return keys_of(configuration.secret(path, "return_path.key_file"))
     except ValueError as error:
         raise ConfigError(f"return_path.key_file: {path}: {error}") from error
-
-
-def _secret_place(configuration: "Configuration", path: Path) -> Path:
-    """Find a secret file: where systemd put it, else beside the configuration file."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if folder and (Path(folder) / path).exists():
-        return Path(folder) / path
-    return configuration.beside(path)
 
 
 def _today() -> date:
