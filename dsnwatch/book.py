@@ -24,7 +24,7 @@ from dsnwatch.model import (
     StoredMessage,
     Suppression,
 )
-from dsnwatch.news import news_of_event, news_of_suppression_by, suppression_by
+from dsnwatch.news import news_of_event, news_of_mail, news_of_suppression_by, suppression_by
 from dsnwatch.policy import Policy, merge, running
 from dsnwatch.policy.again import past_event
 from dsnwatch.policy.guards import SenderGuard
@@ -169,6 +169,11 @@ class Book:
         life = self.life.get(sign.address)
         if life is None or sign.at > life.at:
             self.life[sign.address] = Life(sign.at, sign.message, life and life.at)
+
+    def note_mail(self, letter: Letter, message_id: str) -> None:
+        """Note mail that is no report, for whoever wants to read it."""
+        raw, kind = letter.raw, letter.report.kind
+        self.news += news_of_mail(self.subscriptions, message_id, raw, kind, letter.arrived_at)
 
     def note_reply(self, letter: Letter) -> None:
         """Note that somebody wrote; it shows life where we know his address."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
-from dsnwatch.model import Action, BounceClass, DecisionAction, Fault, Trust
+from dsnwatch.model import Action, BounceClass, DecisionAction, Fault, Kind, Trust
 
 VERSION: Final = 1
 
@@ -152,7 +152,27 @@ class AlertData(TypedDict):
     """When it was raised."""
 
 
-Data = FailureData | FeedbackData | SuppressionData | AlertData
+class MailData(_From):
+    """Somebody wrote to an address where bounces come in; a person may want to read it."""
+
+    kind: Kind
+    """`other`, or `challenge`: a program that wants to know whether a person sent the mail."""
+    to: list[str]
+    """The addresses it was sent to, where the source knows."""
+    subject: str
+    """Its subject; a stranger wrote it."""
+    message_id: str | None
+    """Its Message-ID, without angle brackets."""
+    stream: str
+    """The kind of mail its source is set up for; empty where none is."""
+    size: int
+    """Its octets."""
+    octets: str | None
+    """The message as it came, in base64; null where it is too large, or is kept no more:
+    `dsnwatch messages show` has it, under the id of the event."""
+
+
+Data = FailureData | FeedbackData | SuppressionData | AlertData | MailData
 
 
 class Event(TypedDict):
@@ -177,8 +197,12 @@ EVENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
         "suppression.added": (SuppressionData, "An address is not to be mailed, from now on."),
         "suppression.removed": (SuppressionData, "An address may be mailed again."),
         "suppression.held": (SuppressionData, "A suppression waits for a person to look at it."),
+        "mail.received": (MailData, "Mail came that is no report: a person may have written."),
         "alert.raised": (AlertData, "Something needs an operator."),
         "alert.cleared": (AlertData, "It is over."),
     }
 )
 """Each event by its name: the shape of its data, and what it says."""
+
+BY_NAME_ONLY: Final = frozenset({"mail.received"})
+"""What `*` does not mean: what people write goes where the configuration names it."""

@@ -162,6 +162,7 @@ class Ingest:
             book.quarantined.append((message_id, letter))
             return letter.receipt(ReceiptState.QUARANTINED, message_id)
         book.messages.append(letter.stored(message_id, now))
+        book.note_mail(letter, message_id)
         if letter.report.kind is Kind.OTHER:
             book.note_reply(letter)
         new, suppressed = 0, []

@@ -4,10 +4,20 @@ Pure. `ingest` puts them into the outbox in the transaction that makes them true
 wants them (`subscriptions`). The shapes stand in `events`; docs/events/ publishes them.
 """
 
+import json
+from base64 import b64encode
 from datetime import UTC, datetime
 
 from dsnwatch.details import as_dict
-from dsnwatch.events import VERSION, AlertData, Data, FailureData, FeedbackData, SuppressionData
+from dsnwatch.events import (
+    VERSION,
+    AlertData,
+    Data,
+    FailureData,
+    FeedbackData,
+    MailData,
+    SuppressionData,
+)
 from dsnwatch.model import (
     BounceClass,
     BounceEvent,
@@ -15,9 +25,12 @@ from dsnwatch.model import (
     DecisionAction,
     Kind,
     News,
+    RawMessage,
     StoredEvent,
     Suppression,
 )
+from dsnwatch.rfc.address import key
+from dsnwatch.rfc.headers import head_of
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.subscriptions import Subscriptions
 
@@ -27,6 +40,9 @@ _NEWS_OF_CLASS = {
     BounceClass.UNDETERMINED: "bounce.soft",  # weighs like one; the payload has the class
     BounceClass.BLOCK: "bounce.block",
 }
+MAIL = "mail.received"
+_FOR_PEOPLE = frozenset({Kind.OTHER, Kind.CHALLENGE})
+_HEADER_AT_MOST = 1000
 _NEWS_OF_KIND = {
     Kind.DELAY: "bounce.delayed",
     Kind.COMPLAINT: "complaint",
@@ -101,6 +117,46 @@ def news_of_alert(
     if not hooks:
         return ()
     return (News(id_, type_, alert["alert"], _envelope(type_, id_, at, alert), hooks),)
+
+
+def news_of_mail(
+    wanted: Subscriptions, id_: str, raw: RawMessage, kind: Kind, at: datetime
+) -> tuple[News, ...]:
+    """Tell of mail that is no report, but for what a program sent.
+
+    Args:
+        wanted: What hooks want to be told.
+        id_: The id the message is stored under.
+        raw: The message. Of one that an operator took in himself nobody is told.
+        kind: What it is.
+        at: When it came.
+    """
+    if MAIL not in wanted.types or raw.vouched or kind not in _FOR_PEOPLE:
+        return ()
+    hooks = wanted.of_mail(MAIL, raw.stream)
+    head = head_of(raw.data)
+    # A notice of ours that comes back here must not make another one: RFC 3834 section 5.
+    if not hooks or (head.get("auto-submitted") or "no").strip().lower() != "no":
+        return ()
+    sender = head.text("from")[:_HEADER_AT_MOST]
+    mail: MailData = {
+        "from": sender or None,
+        "kind": kind,
+        "to": list(raw.recipients),
+        "subject": head.text("subject")[:_HEADER_AT_MOST],
+        "message_id": (head.get("message-id") or "").strip("<> \t")[:_HEADER_AT_MOST] or None,
+        "stream": raw.stream,
+        "size": len(raw.data),
+        "octets": None,
+    }
+    return (News(id_, MAIL, key(sender), _envelope(MAIL, id_, at, mail), hooks),)
+
+
+def with_octets(news: News, octets: bytes) -> News:
+    """Put a message into the news of it; see `MailData`."""
+    event = json.loads(news.payload)
+    event["data"]["octets"] = b64encode(octets).decode()
+    return news._replace(payload=to_json(event))
 
 
 def suppression_by(stored: StoredEvent) -> Suppression:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.errors import HookError, HookGone, StoreError
 from dsnwatch.hooks import Delivery, Hook
 from dsnwatch.model import News
+from dsnwatch.news import MAIL, with_octets
 from dsnwatch.store import HookState, Leased, Settled, new_id
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ REST = (10 * _SECOND, 20 * _SECOND, 40 * _SECOND, 80 * _SECOND, 160 * _SECOND, 5
 """How long, the first time and each time after."""
 
 LANES_AT_ONCE = 100
+MAIL_AT_MOST = 10 << 20
+"""Octets of messages that one delivery can hold; larger ones are told without."""
+
 TURN = timedelta(seconds=2)
 """No delivery is begun later than this in a turn; the lanes that are left are given back."""
 
@@ -228,8 +232,9 @@ class Worker:
     def _deliver(self, news: Sequence[News], attempt: int, turn: _Turn) -> HookError | None:
         """Tell some events; gives what went wrong."""
         self._busy_since = time.monotonic()
+        whole = self._with_mail(news)
         try:
-            self._hook.deliver(Delivery(tuple(news), attempt, self._clock()))
+            self._hook.deliver(Delivery(whole, attempt, self._clock()))
         except HookError as error:
             turn.failures = 0 if error.answers else turn.failures + 1
             turn.error = str(error)
@@ -246,6 +251,16 @@ class Worker:
         turn.failures = 0
         turn.error = ""
         return None
+
+    def _with_mail(self, news: Sequence[News]) -> tuple[News, ...]:
+        """Put messages that are told into the news of them, as many as a delivery can hold."""
+        room, whole = MAIL_AT_MOST, []
+        for each in news:
+            octets = self._store.raw(each.id, room) if each.type == MAIL and room else None
+            if octets is not None:
+                room -= len(octets)
+            whole.append(each if octets is None else with_octets(each, octets))
+        return tuple(whole)
 
     def _failed(self, lane: Leased, told: int, attempts: int, error: HookError) -> Settled:
         """Say when an event is tried again, or that it never will be."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from dsnwatch.events import EVENTS
+from dsnwatch.events import BY_NAME_ONLY, EVENTS
 from dsnwatch.model import BounceEvent, Suppression, Trust
 
 _STRONGEST_FIRST = tuple(Trust)
@@ -89,6 +89,10 @@ class Subscriptions:
             return ()
         return self._hooks(type_, None, suppression.reason, suppression.stream, "")
 
+    def of_mail(self, type_: str, stream: str) -> tuple[str, ...]:
+        """Name the hooks to be told of mail that is no report."""
+        return self._hooks(type_, None, None, stream, "") if type_ in self.types else ()
+
     def of_alert(self, type_: str, stream: str = "") -> tuple[str, ...]:
         """Name the hooks to be told of an alert."""
         return self._hooks(type_, None, None, stream, "") if type_ in self.types else ()
@@ -110,12 +114,16 @@ NOBODY = Subscriptions()
 def types_named(patterns: Sequence[str]) -> frozenset[str]:
     """Find the events that a list of names means; `suppression.*` means all of that family.
 
+    `*` means all of them but those that have to be named.
+
     Raises:
         ValueError: One of them means none.
     """
     found: set[str] = set()
     for pattern in patterns:
         meant = {name for name in EVENTS if fnmatchcase(name, pattern)}
+        if pattern == "*":
+            meant -= BY_NAME_ONLY
         if not meant:
             raise ValueError(f"'{pattern}' is no event; known are {', '.join(EVENTS)}")
         found |= meant

@@ -15,6 +15,7 @@ from dsnwatch.model import (
     Kind,
     News,
     OriginalMessage,
+    RawMessage,
     RecipientStatus,
     StatusCode,
     StoredEvent,
@@ -22,7 +23,14 @@ from dsnwatch.model import (
     Trust,
     Verdict,
 )
-from dsnwatch.news import news_of_alert, news_of_change, news_of_event, rfc3339
+from dsnwatch.news import (
+    news_of_alert,
+    news_of_change,
+    news_of_event,
+    news_of_mail,
+    rfc3339,
+    with_octets,
+)
 from dsnwatch.subscriptions import Subscription, Subscriptions
 
 if TYPE_CHECKING:
@@ -68,6 +76,11 @@ def sample(hook: str, type_: str, id_: str, address: str, now: datetime) -> News
     elif family == "suppression":
         listed = Suppression(address, "manual", "manual", "hooks test", now, note=BECAUSE)
         (news,) = news_of_change(wanted, type_, id_, listed, now)
+    elif family == "mail":
+        octets = f"From: {address}\r\nSubject: {BECAUSE}\r\n\r\nA test.\r\n".encode()
+        raw = RawMessage(octets, "", "test")
+        (news,) = news_of_mail(wanted, id_, raw, Kind.OTHER, now)
+        news = with_octets(news, octets)
     else:
         (news,) = news_of_event(wanted, *_event(type_, id_, address, now))
     return news

@@ -24,6 +24,7 @@ from dsnwatch.events import (
     DetailsData,
     FailureData,
     FeedbackData,
+    MailData,
     OriginalData,
     SuppressionData,
 )
@@ -36,11 +37,12 @@ _SHAPES = (
     FailureData,
     SuppressionData,
     AlertData,
+    MailData,
 )
 _MOMENTS = frozenset({"since", "until", "timestamp"})
 _KEYWORDS = {
     "class": "What dsnwatch concludes of the address.",
-    "from": "Its From, as it came back.",
+    "from": "Its From.",
 }
 """What no text can stand below: names that Python keeps for itself."""
 

@@ -8,6 +8,7 @@ import logging
 import re
 import smtplib
 import ssl
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC
@@ -19,9 +20,10 @@ from dsnwatch.config_hook import server_of
 from dsnwatch.errors import HookError
 from dsnwatch.events import EVENTS
 from dsnwatch.hooks import Delivery, Secrets
-from dsnwatch.hooks.payloads import read
+from dsnwatch.hooks.payloads import mail, read
 from dsnwatch.hooks.tls import trusting, why
 from dsnwatch.model import News
+from dsnwatch.news import MAIL
 
 if TYPE_CHECKING:
     from dsnwatch.config_hook import HookSection
@@ -36,7 +38,17 @@ SHOWN_AT_MOST = 300
 
 _PORTS = {"none": 25, "starttls": 587, "implicit": 465}
 _NOT_IN_HOSTS = re.compile(r"[^A-Za-z0-9.-]")
-_DETAILS = ("reason", "status", "diagnostic", "because", "until", "summary", "stream")
+_DETAILS = (
+    "from",
+    "subject",
+    "reason",
+    "status",
+    "diagnostic",
+    "because",
+    "until",
+    "summary",
+    "stream",
+)
 
 
 class SmtpHook:
@@ -114,6 +126,15 @@ def notice(delivery: Delivery, sender: str, to: Sequence[str], node: str) -> Ema
     message["Message-ID"] = f"<{delivery.id}@{node}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content("\n".join(_told(each) for each in delivery.news) + "\n", charset="utf-8")
+    for each in delivery.news:
+        if each.type == MAIL and (octets := mail(read(each))["octets"]) is not None:
+            # As octets: as message/rfc822 it would have to be well-formed, and strangers wrote it.
+            message.add_attachment(
+                b64decode(octets),
+                maintype="application",
+                subtype="octet-stream",
+                filename=f"{each.id}.eml",
+            )
     return message
 
 

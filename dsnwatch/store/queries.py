@@ -75,9 +75,16 @@ class Queries:
         for row in self._by_id(select(MESSAGE).where(*conditions), MESSAGE, limit, after):
             yield message_of(row)
 
-    def raw(self, message_id: str) -> bytes | None:
-        """Find the octets of a message as it came; None where they are gone or never were."""
-        row = self._first(select(RAW_MESSAGE.c.data).where(RAW_MESSAGE.c.message_id == message_id))
+    def raw(self, message_id: str, at_most: int | None = None) -> bytes | None:
+        """Find the octets of a message as it came.
+
+        Returns:
+            None where they are gone or never were, or are more than `at_most`.
+        """
+        wanted = select(RAW_MESSAGE.c.data).where(RAW_MESSAGE.c.message_id == message_id)
+        if at_most is not None:
+            wanted = wanted.where(func.length(RAW_MESSAGE.c.data) <= at_most)
+        row = self._first(wanted)
         return None if row is None else bytes(row["data"])
 
     def event(self, id_: str) -> StoredEvent | None:

@@ -33,7 +33,7 @@ def receiver() -> Iterator[Receiver]:
     with a_receiver() as receiver:
         configure(
             f'[[hook]]\nname = "crm"\nkind = "webhook"\nurl = "{receiver.url}?key=t0ken"\n'
-            "allow_private = true\n"
+            'allow_private = true\nevents = ["*", "mail.*"]\n'
         )
         yield receiver
 

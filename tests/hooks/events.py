@@ -13,6 +13,7 @@ from dsnwatch.model import (
     Kind,
     News,
     OriginalMessage,
+    RawMessage,
     RecipientStatus,
     StatusCode,
     StoredEvent,
@@ -20,7 +21,7 @@ from dsnwatch.model import (
     Trust,
     Verdict,
 )
-from dsnwatch.news import news_of_change, news_of_event
+from dsnwatch.news import news_of_change, news_of_event, news_of_mail, with_octets
 from dsnwatch.rules import load
 from dsnwatch.subscriptions import Subscription, Subscriptions
 
@@ -69,6 +70,13 @@ def news_of_failure(  # noqa: PLR0917  likewise
     decided = action or (DecisionAction.SUPPRESS if hard else DecisionAction.COUNT)
     said = RecipientStatus(recipient, Action.FAILED, diagnostic=diagnostic, status=code)
     return told(kind, said, verdict, decided, id_)
+
+
+def some_mail(octets: bytes = b"From: anne@example.org\r\n\r\nHello\r\n") -> News:
+    """Give mail that a person wrote."""
+    raw = RawMessage(octets, "", "smtp", recipients=("bounces@example.net",))
+    (news,) = news_of_mail(ALL, ID, raw, Kind.OTHER, NOW)
+    return with_octets(news, octets)
 
 
 def an_answer(kind: Kind, recipient: str = "anne@example.org") -> News:

@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from dsnwatch.config_hook import Format
 from dsnwatch.errors import ConfigError
+from dsnwatch.events import BY_NAME_ONLY
 from dsnwatch.hooks import Delivery, subscription_of
 from dsnwatch.hooks.payloads import FORMATS, Context
 from dsnwatch.hooks.webhook import make
@@ -124,7 +125,7 @@ def test_every_format_can_be_configured_and_every_one_configured_is_there() -> N
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_format_wants_what_it_has_words_for(form: str) -> None:
     section = a_section(url="https://a.test", format=form)
-    assert subscription_of(section).types == FORMATS[form].says
+    assert subscription_of(section).types == FORMATS[form].says - BY_NAME_ONLY
 
 
 def test_a_format_without_a_word_for_an_event_is_a_mistake() -> None:

@@ -15,7 +15,16 @@ from dsnwatch.hooks.schemas import files, schema_of
 from dsnwatch.model import DecisionAction, Kind, News
 from dsnwatch.news import news_of_alert
 
-from .events import ALL, CATEGORIES, NOW, a_change, a_failure, an_answer, news_of_failure
+from .events import (
+    ALL,
+    CATEGORIES,
+    NOW,
+    a_change,
+    a_failure,
+    an_answer,
+    news_of_failure,
+    some_mail,
+)
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "events"
 ALERT: AlertData = {
@@ -58,6 +67,7 @@ def told() -> Iterator[News]:
     for kind in (Kind.COMPLAINT, Kind.UNSUBSCRIBE, Kind.AUTO_REPLY):
         yield an_answer(kind)
     yield from (a_change(), a_change("suppression.removed", origin="manual"))
+    yield some_mail()
     for type_ in ("alert.raised", "alert.cleared"):
         yield from news_of_alert(ALL, type_, "01", ALERT, NOW)
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final, cast
 
-from dsnwatch.events import EVENTS, Event, FailureData, FeedbackData, SuppressionData
+from dsnwatch.events import EVENTS, Event, FailureData, FeedbackData, MailData, SuppressionData
 from dsnwatch.model import News
 
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -120,6 +120,11 @@ def feedback(event: Event) -> FeedbackData:
 def suppression(event: Event) -> SuppressionData:
     """Take an event of the family `suppression.*` for one."""
     return cast("SuppressionData", event["data"])
+
+
+def mail(event: Event) -> MailData:
+    """Take mail that is no report for one."""
+    return cast("MailData", event["data"])
 
 
 def number(id_: str) -> int:
