@@ -28,6 +28,7 @@ FLOORS = {
         "config_trust",
         "config_lookup",
         "whole_file",
+        "nearest",
         "metrics",
     },
     3: {
@@ -65,6 +66,11 @@ FLOORS = {
         "replay",
         "retell",
         "lookups",
+        "list_rows",
+        "list_changes",
+        "shown",
+        "tending",
+        "explaining",
     },
     6: {"cli", "http", "service", "service_parts", "service_plans", "__main__"},
 }

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import day, json_line, line, rfc3339, say
+from dsnwatch.cli.output import day, json_line, line, say
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.plain import PlainCommand
 from dsnwatch.errors import DataError, SourceError, UsageError
 from dsnwatch.rfc.address import key
 from dsnwatch.store.location import sqlite_path
-from dsnwatch.store.lookup import Found, SuppressionLookup
+from dsnwatch.store.lookup import Found, SuppressionLookup, said
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -68,7 +68,7 @@ def check(
             found = lookup.find(address, now, stream)
             suppressed = suppressed or found is not None
             if as_json:
-                json_line(_as_json(address, found))
+                json_line(said(address, found))
             elif found is not None:
                 line(_in_words(found))
             elif not listed:
@@ -106,18 +106,3 @@ def _in_words(found: Found) -> str:
         f"{found.address}: suppressed{stream}, {found.reason}, since {day(found.since)}, {until}"
         f" (rule {found.rule}{event})"
     )
-
-
-def _as_json(address: str, found: Found | None) -> dict[str, object]:
-    if found is None:
-        return {"address": address, "suppressed": False}
-    return {
-        "address": address,
-        "suppressed": True,
-        "stream": found.stream,
-        "reason": found.reason,
-        "since": rfc3339(found.since),
-        "until": rfc3339(found.until),
-        "event_id": found.event_id,
-        "rule": found.rule,
-    }

@@ -6,8 +6,8 @@ import typer
 
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import json_line, line
+from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
-from dsnwatch.cli.suppression_changes import who
 from dsnwatch.store.schema import HEAD
 
 app = typer.Typer(

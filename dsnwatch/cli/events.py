@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsnwatch import details
-from dsnwatch.cli.nearest import see_reason
 from dsnwatch.cli.options import (
     ConfigOption,
     JsonOption,
@@ -14,11 +12,13 @@ from dsnwatch.cli.options import (
     StoreOption,
     VerboseOption,
 )
-from dsnwatch.cli.output import Column, fields, json_line, minute, rfc3339, say, table
+from dsnwatch.cli.output import Column, fields, json_line, minute, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.model import BounceClass, Kind
+from dsnwatch.nearest import see_reason
 from dsnwatch.rfc.address import key
+from dsnwatch.shown import event_dict
 from dsnwatch.store import EventFilter
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def list_events(
         found = opened.events(wanted, limit)
         if as_json:
             for stored in found:
-                json_line(as_dict(stored))
+                json_line(event_dict(stored))
         elif not table(_COLUMNS, map(_row, found)):
             say("no events")
 
@@ -133,56 +133,12 @@ def show(
         if stored is None:
             raise UsageError(f"no event '{id_}'; `dsnwatch events list` has their ids")
         message = opened.message(stored.message_id)
-        said = as_dict(stored)
+        said = event_dict(stored)
         said["source"] = message.raw.locator if message else None
         if as_json:
             json_line(said)
         else:
             fields(said)
-
-
-def as_dict(stored: "StoredEvent") -> dict[str, object]:
-    """Write an event as JSON takes it; the words are those of `dsnwatch parse --json`."""
-    event = stored.event
-    said, verdict, attribution = event.recipient, event.verdict, event.attribution
-    judged: dict[str, object] = {
-        "permanent": None, "class": None, "reason": None, "fault": None,
-        "status": str(said.status) if said.status else None,
-        "reply_code": said.reply_code, "rule": None, "confidence": None, "provider": None,
-    }  # fmt: skip
-    if verdict is not None:
-        judged = {
-            "permanent": verdict.permanent,
-            "class": verdict.bounce_class,
-            "reason": verdict.reason,
-            "fault": verdict.fault,
-            "status": str(verdict.status) if verdict.status else None,
-            "reply_code": verdict.reply_code,
-            "rule": verdict.rule,
-            "confidence": verdict.confidence,
-            "provider": verdict.provider,
-        }
-    decision = stored.decision._asdict() | {"until": rfc3339(stored.decision.until)}
-    return {
-        "id": stored.id,
-        "message_id": stored.message_id,
-        "kind": event.kind,
-        "occurred_at": rfc3339(event.occurred_at),
-        "recipient": attribution.recipient,
-        "found_by": attribution.found_by,
-        "trust": attribution.trust,
-        "stream": attribution.stream,
-        "campaign": attribution.campaign,
-        "list_id": attribution.list_id,
-        "original_recipient": said.original_recipient,
-        "final_recipient": said.final_recipient,
-        "action": said.action,
-        **judged,
-        "diagnostic": said.diagnostic,
-        "remote_mta": said.remote_mta,
-        **details.as_dict(event.details),
-        "decision": decision,
-    }
 
 
 def _row(stored: "StoredEvent") -> tuple[str, ...]:

@@ -1,26 +1,24 @@
 """`dsnwatch explain`: the whole reasoning about one message, step by step."""
 
 import re
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsnwatch.cli.judgement import show_judgement, step_dict
+from dsnwatch.cli.judgement import show_judgement
 from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
-from dsnwatch.cli.output import bold, fields, folded, json_line, line, rfc3339
+from dsnwatch.cli.output import bold, fields, folded, json_line, line
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.model import DecisionAction
+from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dsnwatch.attribute import Attributor
     from dsnwatch.model import BounceEvent, Decision, RawMessage
-    from dsnwatch.policy import Policy
     from dsnwatch.reading import Explained, Explanation
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -55,13 +53,15 @@ def explain(
     verbose: VerboseOption = False,
 ) -> None:
     """Read one message and print every step."""
+    from dsnwatch.explaining import decisions_of, explanation_dict  # noqa: PLC0415  not for --help
+
     place = Place(ctx, config=config, verbose=verbose)
     reader, policy = place.reader(), place.policy()
     raw, more = _message(file)
     explanation = reader.explain(raw.data)
-    decided = _decisions(raw, explanation, policy, place.attributor())
+    decided = decisions_of(raw, explanation, policy, place.attributor())
     if as_json:
-        json_line(_as_dict(raw, explanation, decided))
+        json_line(explanation_dict(raw, explanation, decided))
         return
     _show(raw, explanation)
     for number, said in enumerate(explanation.recipients):
@@ -94,24 +94,6 @@ def _message(file: str) -> "tuple[RawMessage, bool]":
     if raw is None:
         raise UsageError(f"{file}: has no such message; `dsnwatch parse {path}` lists them")
     return raw, not named and next(messages, None) is not None
-
-
-_Decided = list[tuple["BounceEvent", dict[str, "Decision"]]]
-
-
-def _decisions(
-    raw: "RawMessage", explanation: "Explanation", policy: "Policy", attributor: "Attributor"
-) -> _Decided:
-    """Decide on each event under the policy in force (key "") and under every preset."""
-    from dsnwatch.policy import PRESETS, Policy, decide  # noqa: PLC0415  likewise
-
-    now = datetime.now(UTC)
-    arrived_at = raw.arrived_at or explanation.reading.report.received_at or now
-    policies = {"": policy} | {name: Policy.preset(name) for name in PRESETS}
-    return [
-        (event, {name: decide(one, event, ()) for name, one in policies.items()})
-        for event in attributor.events_of(raw, explanation.reading, raw.fingerprint, arrived_at)
-    ]
 
 
 def _show(raw: "RawMessage", explanation: "Explanation") -> None:
@@ -208,29 +190,3 @@ def _decision(decision: "Decision") -> str:
         return f"{decision.action} (rule {decision.rule})"
     until = f"until {rfc3339(decision.until)}" if decision.until else "for ever"
     return f"{decision.action} {until} (rule {decision.rule})"
-
-
-def _as_dict(raw: "RawMessage", explanation: "Explanation", decided: _Decided) -> dict[str, object]:
-    from dsnwatch.details import as_dict  # noqa: PLC0415  not for --help
-    from dsnwatch.reading import contract  # noqa: PLC0415  likewise
-
-    return contract(raw.locator, explanation.reading) | {
-        "parts": list(explanation.parts),
-        "message_fields": explanation.message_fields,
-        "groups": list(explanation.groups),
-        "matches": [[step_dict(step) for step in one.steps] for one in explanation.recipients],
-        "details": [as_dict(event.details) for event, _ in decided],
-        "decisions": [
-            {name or "configured": _decision_dict(one) for name, one in decisions.items()}
-            for _, decisions in decided
-        ],
-    }
-
-
-def _decision_dict(decision: "Decision") -> dict[str, object]:
-    return {
-        "action": decision.action,
-        "rule": decision.rule,
-        "because": decision.because,
-        "until": rfc3339(decision.until),
-    }

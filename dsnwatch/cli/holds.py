@@ -11,10 +11,11 @@ from dsnwatch.cli.options import (
     StoreOption,
     VerboseOption,
 )
-from dsnwatch.cli.output import Column, json_line, line, minute, rfc3339, say, table
+from dsnwatch.cli.output import Column, json_line, line, minute, say, table
+from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
-from dsnwatch.cli.suppression_changes import who
 from dsnwatch.errors import UsageError
+from dsnwatch.shown import held_dict, hold_dict
 
 if TYPE_CHECKING:
     from dsnwatch.holding import Holding
@@ -60,7 +61,7 @@ def list_holds(
         found = [*opened.holds()]
     if as_json:
         for hold in found:
-            json_line(_hold_as_dict(hold))
+            json_line(hold_dict(hold))
         return
     rows = [
         (minute(hold.opened_at), f"{hold.events:,}", f"{hold.name}: {hold.summary}")
@@ -96,7 +97,7 @@ def show(
         hold = _found(Holding(opened, who()), name)
         if as_json:
             for stored in opened.held_events(hold.id, limit):
-                json_line(_event_as_dict(stored))
+                json_line(held_dict(stored))
             return
         line(f"{hold.name}: {hold.summary}")
         line()
@@ -180,28 +181,3 @@ def _row(stored: "StoredEvent") -> tuple[str, ...]:
     event = stored.event
     reason = event.verdict.reason if event.verdict else event.kind.value
     return minute(event.occurred_at), event.attribution.recipient, reason
-
-
-def _hold_as_dict(hold: "Hold") -> dict[str, object]:
-    return {
-        "id": hold.id,
-        "name": hold.name,
-        "kind": hold.kind,
-        "opened_at": rfc3339(hold.opened_at),
-        "summary": hold.summary,
-        "events": hold.events,
-    }
-
-
-def _event_as_dict(stored: "StoredEvent") -> dict[str, object]:
-    event, decision = stored.event, stored.decision
-    return {
-        "event": stored.id,
-        "time": rfc3339(event.occurred_at),
-        "recipient": event.attribution.recipient,
-        "reason": event.verdict.reason if event.verdict else event.kind.value,
-        "trust": event.attribution.trust.value,
-        "rule": decision.rule,
-        "because": decision.because,
-        "until": rfc3339(decision.until),
-    }

@@ -1,23 +1,23 @@
 """`dsnwatch hooks`: the systems that are told, what waits for them, and what could not be told."""
 
-import json
 from contextlib import closing
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsnwatch import tending
 from dsnwatch.cli.hook_sample import sample
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import Column, json_line, line, minute, rfc3339, say, table
+from dsnwatch.cli.output import Column, json_line, line, minute, say, table
+from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
-from dsnwatch.cli.suppression_changes import who
 from dsnwatch.errors import UsageError
 from dsnwatch.events import EVENTS
 from dsnwatch.hooks import Delivery, open_hook, subscription_of
 from dsnwatch.rfc.address import key
+from dsnwatch.shown import hook_dict, hook_state, letter_dict
 from dsnwatch.store import HookState, new_id
 from dsnwatch.subscriptions import Subscriptions
 
@@ -33,9 +33,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="The systems that are told, and what they missed.",
 )
-
-BATCH = 500
-"""Events put into the outbox in one transaction."""
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The hook.")]
 BecauseOption = Annotated[
@@ -79,7 +76,7 @@ def list_hooks(
             found = [(kinds.get(name), looked.state(name), looked.backlog(name)) for name in names]
         if as_json:
             for kind, state, backlog in found:
-                json_line(_as_dict(kind, state, backlog, now))
+                json_line(hook_dict(kind, state, backlog, now))
         elif not table(_HOOKS, [_row(*each, now) for each in found]):
             say("no hooks; docs/hooks.md tells how to set one up")
         else:
@@ -159,7 +156,7 @@ def dead(
         letters = _letters(opened, name)
         if as_json:
             for letter in letters:
-                json_line(_letter_as_dict(letter))
+                json_line(letter_dict(letter))
         elif not table(_DEAD, map(_letter_row, letters)):
             say("nothing; everybody was told")
 
@@ -204,11 +201,13 @@ def replay(
         raise UsageError("--since tells events, not dead letters; leave out the ids")
     with place.store() as opened:
         if since is None:
-            count = _revive(opened, name, ids)
+            count = tending.revive_dead(opened, name, ids, who())
         else:
             wanted = Subscriptions([subscription_of(section)])
             end = until and until.replace(tzinfo=UTC)
-            count = _tell_again(opened, name, wanted, since.replace(tzinfo=UTC), end)
+            count = tending.tell_again(
+                opened, name, wanted, since.replace(tzinfo=UTC), end, who=who()
+            )
     line(f"{name}: {count} events will be told again")
     return int(not count)
 
@@ -233,7 +232,7 @@ def pause(
     place = Place(ctx, config=config, store=store, verbose=verbose)
     _configured(place, name)
     with place.store() as opened:
-        _pause(opened, name, because, paused=True)
+        tending.pause(opened, name, because, who(), paused=True)
     line(f"{name}: paused")
 
 
@@ -257,7 +256,7 @@ def resume(
     place = Place(ctx, config=config, store=store, verbose=verbose)
     _configured(place, name)
     with place.store() as opened:
-        _pause(opened, name, because, paused=False)
+        tending.pause(opened, name, because, who(), paused=False)
     line(f"{name}: goes on")
 
 
@@ -306,102 +305,17 @@ def _letters(store: "Store", name: str | None) -> "Iterator[DeadLetter]":
             yield from looked.dead_letters(each)
 
 
-def _revive(store: "Store", name: str, ids: list[str] | None) -> int:
-    """Put dead letters back into the outbox, all in one transaction."""
-    now = datetime.now(UTC)
-    with store.write() as writer:
-        letters = list(writer.deliveries.dead_letters(name))
-        if ids is not None:
-            missing = set(ids) - {each.news.id for each in letters}
-            if missing:
-                raise UsageError(f"no dead letter '{min(missing)}'; `dsnwatch hooks dead {name}`")
-            letters = [each for each in letters if each.news.id in ids]
-        if letters:
-            writer.deliveries.remove_dead(name, [each.news.id for each in letters])
-            writer.add_news([each.news for each in letters], now)
-            writer.audit(now, who(), "hook.replay", name, "", {"dead_letters": len(letters)})
-    return len(letters)
-
-
-def _tell_again(
-    store: "Store", name: str, wanted: Subscriptions, since: datetime, until: datetime | None
-) -> int:
-    """Put events into the outbox, so many in a transaction that nobody waits long."""
-    from dsnwatch.retell import news_since  # noqa: PLC0415  loads what ingest does
-
-    now, count = datetime.now(UTC), 0
-    news = news_since(store, wanted, since, until, now)
-    while batch := list(islice(news, BATCH)):
-        with store.write() as writer:
-            writer.add_news(batch, now)
-        count += len(batch)
-    if count:
-        with store.write() as writer:
-            detail = {"events": count, "since": rfc3339(since), "until": rfc3339(until)}
-            writer.audit(now, who(), "hook.replay", name, "", detail)
-    return count
-
-
-def _pause(store: "Store", name: str, because: str, *, paused: bool) -> None:
-    with store.write() as writer:
-        writer.deliveries.pause(name, paused=paused)
-        verb = "hook.pause" if paused else "hook.resume"
-        writer.audit(datetime.now(UTC), who(), verb, name, because, {})
-
-
-def _state(kind: str | None, state: HookState, now: datetime) -> str:
-    if kind is None:
-        return "not configured"
-    if state.paused:
-        return "paused"
-    if state.not_before is not None and state.not_before > now:
-        return f"rests till {state.not_before.astimezone(UTC):%H:%M:%S}"
-    if state.failures:
-        return "failing"
-    return "well"
-
-
 def _row(kind: str | None, state: HookState, backlog: "Backlog", now: datetime) -> tuple[str, ...]:
     return (
         state.name,
         kind or "-",
-        _state(kind, state, now),
+        hook_state(kind, state, now),
         f"{backlog.waiting}",
         f"{backlog.dead}",
         f"{state.delivered}",
     )
 
 
-def _as_dict(
-    kind: str | None, state: HookState, backlog: "Backlog", now: datetime
-) -> dict[str, object]:
-    return {
-        "hook": state.name,
-        "kind": kind,
-        "state": _state(kind, state, now).split(" till ")[0],
-        "rests_till": rfc3339(state.not_before),
-        "waiting": backlog.waiting,
-        "oldest": backlog.oldest,
-        "dead": backlog.dead,
-        "told": state.delivered,
-        "told_last": rfc3339(state.delivered_at),
-        "failures": state.failures,
-        "failed_last": rfc3339(state.failed_at),
-        "error": state.error or None,
-    }
-
-
 def _letter_row(letter: "DeadLetter") -> tuple[str, ...]:
     news = letter.news
     return (news.id, f"{news.type} {news.address}, {minute(letter.at)}: {letter.error}")
-
-
-def _letter_as_dict(letter: "DeadLetter") -> dict[str, object]:
-    return {
-        "hook": letter.hook,
-        "id": letter.news.id,
-        "at": rfc3339(letter.at),
-        "attempts": letter.attempts,
-        "error": letter.error,
-        "event": json.loads(letter.news.payload),
-    }

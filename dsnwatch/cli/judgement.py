@@ -6,7 +6,7 @@ from dsnwatch.cli.output import fields, folded, line
 
 if TYPE_CHECKING:
     from dsnwatch.model import Match
-    from dsnwatch.reading import Explained, Step
+    from dsnwatch.reading import Explained
 
 _AROUND = 60
 """How many characters of the text are shown on each side of what matched."""
@@ -39,18 +39,6 @@ def show_judgement(said: "Explained") -> None:
         },
         "    ",
     )
-
-
-def step_dict(step: "Step") -> dict[str, object]:
-    """Write one rule that spoke as JSON takes it."""
-    match = step.match
-    return {
-        "rule": match.rule,
-        "reason": step.reason,
-        "field": match.field,
-        "span": list(match.span),
-        "text": match.text,
-    }
 
 
 def _where(match: "Match") -> str:

@@ -13,10 +13,11 @@ from dsnwatch.cli.options import (
     StoreOption,
     VerboseOption,
 )
-from dsnwatch.cli.output import Column, fields, json_line, line, minute, rfc3339, say, table
+from dsnwatch.cli.output import Column, fields, json_line, line, minute, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.model import Kind
+from dsnwatch.shown import message_dict
 from dsnwatch.store import MessageFilter
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def list_messages(
         found = opened.messages(wanted, limit, after)
         if as_json:
             for message in found:
-                json_line(_as_dict(message))
+                json_line(message_dict(message))
         elif not table(_COLUMNS, map(_row, found)):
             say("no messages")
 
@@ -124,9 +125,9 @@ def show(
     if raw and data is not None:
         write_raw(data)
     elif as_json:
-        json_line(_as_dict(message) | {"octets": None if data is None else len(data)})
+        json_line(message_dict(message) | {"octets": None if data is None else len(data)})
     else:
-        fields(_as_dict(message) | {"octets": "gone" if data is None else len(data)})
+        fields(message_dict(message) | {"octets": "gone" if data is None else len(data)})
         if data is not None:
             line()
             first_lines(data)
@@ -134,29 +135,3 @@ def show(
 
 def _row(message: "StoredMessage") -> tuple[str, ...]:
     return (message.id, minute(message.arrived_at), message.report.kind, message.raw.locator)
-
-
-def _as_dict(message: "StoredMessage") -> dict[str, object]:
-    raw, report, evidence = message.raw, message.report, message.raw.evidence
-    return {
-        "id": message.id,
-        "kind": report.kind,
-        "arrived_at": rfc3339(message.arrived_at),
-        "source": raw.locator,
-        "stream": raw.stream,
-        "dialect": report.dialect,
-        "message_id": report.message_id,
-        "original_message_id": report.original.message_id,
-        "recipients": list(raw.recipients),
-        "evidence": None
-        if evidence is None
-        else {
-            "client": evidence.client,
-            "helo": evidence.helo,
-            "sender": evidence.sender,
-            "protocol": evidence.protocol,
-            "tls": evidence.tls,
-        },
-        "fingerprint": message.fingerprint,
-        "defects": list(report.defects),
-    }

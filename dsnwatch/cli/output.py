@@ -3,10 +3,8 @@
 Nearly all we print was written by strangers. `harmless` stands between them and the terminal.
 """
 
-import io
 import json
 import os
-import re
 import shutil
 import sys
 import unicodedata
@@ -20,7 +18,6 @@ WIDEST = 120
 
 _GAP = 2
 _JOINERS = "\u200c\u200d"  # Persian, Indic scripts and emoji are written with them
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _WRITE_JSON = json.JSONEncoder(separators=(", ", ": ")).encode  # escapes all beyond ASCII
 
 
@@ -90,11 +87,6 @@ def coloured(stream: TextIO) -> bool:
 def bold(text: str) -> str:
     """Set off a heading where that can be shown."""
     return f"\x1b[1m{text}\x1b[0m" if coloured(sys.stdout) else text
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """Write a moment for machines: `2026-03-01T12:00:00Z`."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def minute(moment: datetime | None) -> str:
@@ -193,41 +185,3 @@ def _cells(one: str) -> int:
     if unicodedata.combining(one) or one in _JOINERS:
         return 0
     return 2 if unicodedata.east_asian_width(one) in "WF" else 1
-
-
-def csv_cell(text: str) -> str:
-    """Keep a spreadsheet from running a cell: an apostrophe before = + - @ tab and CR.
-
-    Apostrophes that stand before one of these already get another, so that `from_csv_cell` gives
-    back exactly what was there.
-    """
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def from_csv_cell(text: str) -> str:
-    """Undo `csv_cell`."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
-
-
-def csv_lines(
-    heading: Sequence[str], rows: Iterable[Sequence[str]], *, raw: bool = False
-) -> Iterator[str]:
-    """Write rows as CSV (RFC 4180, LF), the heading first.
-
-    Args:
-        heading: Names of the columns.
-        rows: Cells as text.
-        raw: Leave out the apostrophes of `csv_cell`.
-    """
-    import csv  # noqa: PLC0415  `check` starts without it
-
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(heading)
-    for row in rows:
-        writer.writerow(row if raw else [csv_cell(cell) for cell in row])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    if rest := buffer.getvalue():
-        yield rest

@@ -12,10 +12,11 @@ from dsnwatch.cli.options import (
     StoreOption,
     VerboseOption,
 )
-from dsnwatch.cli.output import Column, fields, json_line, line, minute, rfc3339, say, table
+from dsnwatch.cli.output import Column, fields, json_line, line, minute, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.model import ReceiptState
+from dsnwatch.shown import quarantine_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def list_quarantined(
         found = opened.quarantined(limit)
         if as_json:
             for item in found:
-                json_line(_as_dict(item))
+                json_line(quarantine_dict(item))
         elif not table(_COLUMNS, map(_row, found)):
             say("nothing in quarantine")
 
@@ -91,9 +92,9 @@ def show(
     if raw:
         write_raw(item.raw.data)
     elif as_json:
-        json_line(_as_dict(item) | {"octets": len(item.raw.data)})
+        json_line(quarantine_dict(item) | {"octets": len(item.raw.data)})
     else:
-        fields(_as_dict(item) | {"octets": len(item.raw.data)})
+        fields(quarantine_dict(item) | {"octets": len(item.raw.data)})
         line()
         first_lines(item.raw.data)
 
@@ -160,14 +161,3 @@ def _item(store: "Store", id_: str) -> "QuarantineItem":
 
 def _row(item: "QuarantineItem") -> tuple[str, ...]:
     return (item.id, minute(item.at), f"{item.raw.locator}: {'; '.join(item.defects)}")
-
-
-def _as_dict(item: "QuarantineItem") -> dict[str, object]:
-    return {
-        "id": item.id,
-        "at": rfc3339(item.at),
-        "source": item.raw.locator,
-        "stream": item.raw.stream,
-        "fingerprint": item.fingerprint,
-        "defects": list(item.defects),
-    }

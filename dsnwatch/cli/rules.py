@@ -1,23 +1,16 @@
 """`dsnwatch rules`: look after the rule tables, ours and the user's."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from dsnwatch.cli.judgement import show_judgement, step_dict
-from dsnwatch.cli.nearest import nearest
+from dsnwatch.cli.judgement import show_judgement
 from dsnwatch.cli.options import ConfigOption, JsonOption, RulesOption, VerboseOption
 from dsnwatch.cli.output import bold, fields, folded, json_line, line
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.rules_harvest import harvest
 from dsnwatch.cli.rules_replay import replay
-from dsnwatch.errors import UsageError
-from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
-from dsnwatch.rfc.status_code import from_field, told
-
-if TYPE_CHECKING:
-    from dsnwatch.reading import Explained, Reader
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -101,12 +94,14 @@ def try_(
     verbose: VerboseOption = False,
 ) -> None:
     """Judge one text as if a report had carried it."""
+    from dsnwatch.explaining import judged, trial_dict  # noqa: PLC0415  loads all the rules
+
     reader = Place(ctx, config=config, verbose=verbose).reader(rules)
     if text == "-":
         text = sys.stdin.buffer.read().decode(errors="replace")
-    said = _judged(reader, " ".join(text.split()), status, provider, dialect)
+    said = judged(reader, " ".join(text.split()), status, provider, dialect)
     if as_json:
-        json_line(_as_dict(said, dialect))
+        json_line(trial_dict(said, dialect))
         return
     verdict = said.verdict
     assert verdict is not None
@@ -143,60 +138,3 @@ app.command(
       dsnwatch rules harvest /var/mail/bounces
     """,
 )(harvest)
-
-
-def _judged(
-    reader: "Reader", text: str, status: str | None, provider: str | None, dialect: str
-) -> "Explained":
-    from dsnwatch.rules.findings import FORMS  # noqa: PLC0415  loads all the rules
-
-    known = {*reader.rules.dialects.by_id, *FORMS}
-    if dialect not in known:
-        raise UsageError(f"--dialect {dialect}: there is none; {nearest(dialect, known)}")
-    field = from_field(status) if status is not None else None
-    if status is not None and field is None:
-        raise UsageError(f"--status {status}: is no enhanced status code; write it as 5.1.1")
-    reply_code, code = told(field, text, "")
-    one = RecipientStatus(
-        recipient="someone@example.org",
-        action=Action.FAILED,
-        status=code,
-        reply_code=reply_code,
-        diagnostic=text,
-        remote_mta=_host_of(reader, provider) if provider is not None else None,
-    )
-    report = BounceReport(Kind.BOUNCE, dialect=dialect, recipients=(one,))
-    (verdict,) = reader.judge(report).verdicts
-    return reader.explain_one(one, verdict, report)
-
-
-def _host_of(reader: "Reader", provider: str) -> str:
-    """Name a host that is known to be of a provider."""
-    table = reader.rules.providers
-    rows = {row.id: row for row in table.rows}
-    if provider not in rows:
-        raise UsageError(f"--provider {provider}: there is none; {nearest(provider, rows)}")
-    hosts = [f"mx.{host}" for host in rows[provider].hosts if table.by_host(host) == provider]
-    if not hosts:
-        raise UsageError(f"--provider {provider}: its row names no host; leave the option out")
-    return hosts[0]
-
-
-def _as_dict(said: "Explained", dialect: str) -> dict[str, object]:
-    verdict = said.verdict
-    assert verdict is not None
-    return {
-        "text": said.recipient.diagnostic,
-        "flat": said.diagnostic,
-        "provider": said.provider,
-        "dialect": dialect,
-        "permanent": verdict.permanent,
-        "class": verdict.bounce_class,
-        "reason": verdict.reason,
-        "fault": verdict.fault,
-        "status": str(verdict.status) if verdict.status else None,
-        "reply_code": verdict.reply_code,
-        "rule": verdict.rule,
-        "confidence": verdict.confidence,
-        "matches": [step_dict(step) for step in said.steps],
-    }

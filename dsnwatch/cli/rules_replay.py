@@ -12,9 +12,10 @@ from dsnwatch.cli.options import (
     StoreOption,
     VerboseOption,
 )
-from dsnwatch.cli.output import Column, bold, day, json_line, line, rfc3339, table
+from dsnwatch.cli.output import Column, bold, day, json_line, line, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
+from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def replay(
     verbose: VerboseOption = False,
 ) -> None:
     """Judge every stored event again and say what would follow."""
-    from dsnwatch.cli.suppression_changes import who  # noqa: PLC0415  not for --help
+    from dsnwatch.cli.person import who  # noqa: PLC0415  not for --help
     from dsnwatch.replay import Replay  # noqa: PLC0415  likewise
 
     if apply and rules is not None:

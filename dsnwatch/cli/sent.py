@@ -17,9 +17,10 @@ from dsnwatch.cli.options import (
     StoreOption,
     VerboseOption,
 )
-from dsnwatch.cli.output import Column, json_line, line, rfc3339, say, table
+from dsnwatch.cli.output import Column, json_line, line, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import SourceError, UsageError
+from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import Column, fields, json_line, line, minute, rfc3339, table
+from dsnwatch.cli.output import Column, fields, json_line, line, minute, table
 from dsnwatch.cli.place import Place
+from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
     from dsnwatch.metrics import MailboxFigures

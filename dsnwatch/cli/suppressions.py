@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from dsnwatch.cli.nearest import nearest, see_reason
 from dsnwatch.cli.options import (
     ConfigOption,
     JsonOption,
@@ -17,7 +16,6 @@ from dsnwatch.cli.options import (
 )
 from dsnwatch.cli.output import (
     Column,
-    csv_lines,
     day,
     json_line,
     json_text,
@@ -25,13 +23,16 @@ from dsnwatch.cli.output import (
     say,
     table,
 )
+from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
-from dsnwatch.cli.suppression_changes import put, release, take_in
-from dsnwatch.cli.suppression_rows import HEADING, ORIGINS, as_cells, as_dict, read_rows
 from dsnwatch.cli.text_files import text_lines, write_texts
 from dsnwatch.errors import UsageError
+from dsnwatch.list_changes import put, release, take_in
+from dsnwatch.list_rows import HEADING, ORIGINS, as_cells, as_dict, read_rows
 from dsnwatch.model import Suppression
+from dsnwatch.nearest import nearest, see_reason
 from dsnwatch.rfc.address import key
+from dsnwatch.rfc.csv_text import csv_lines
 from dsnwatch.store import SuppressionFilter
 
 app = typer.Typer(
@@ -166,7 +167,7 @@ def add(
         for address in addresses
     ]
     with place.store() as opened:
-        written = set(put(opened, new, because, place.subscriptions()))
+        written = set(put(opened, new, because, who(), place.subscriptions()))
     for each in new:
         if as_json:
             json_line({"address": each.address, "stream": stream, "added": each in written})
@@ -200,12 +201,15 @@ def remove(
         raise UsageError('say why: --because "mailbox is back"')
     wanted = [_address(address) for address in addresses]
     with place.store() as opened:
-        gone = release(opened, wanted, stream, because, place.subscriptions())
+        gone = release(
+            opened, [(address, stream) for address in wanted], because, who(), place.subscriptions()
+        )
     for address in wanted:
         if as_json:
-            json_line({"address": address, "stream": stream, "removed": address in gone})
+            json_line({"address": address, "stream": stream, "removed": (address, stream) in gone})
         else:
-            line(f"{address}: {'may be mailed again' if address in gone else 'was not suppressed'}")
+            free = (address, stream) in gone
+            line(f"{address}: {'may be mailed again' if free else 'was not suppressed'}")
     return int(len(gone) < len(set(wanted)))
 
 
@@ -279,7 +283,13 @@ def import_suppressions(
     with text_lines(file) as lines, place.store() as opened:
         rows = read_rows(lines, str(file), datetime.now(UTC), raw=raw_cells)
         read, written = take_in(
-            opened, rows, str(file), because, wanted=place.subscriptions(), dry_run=dry_run
+            opened,
+            rows,
+            str(file),
+            because,
+            who(),
+            wanted=place.subscriptions(),
+            dry_run=dry_run,
         )
     if as_json:
         json_line({"file": str(file), "rows": read, "written": written, "dry_run": dry_run})

@@ -90,3 +90,8 @@ def _usual(words: list[str]) -> datetime | None:
 
 
 _DATE_WORDS = 5
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """Write a moment for machines: `2026-03-01T12:00:00Z`; None where there is none."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Self
 
+from dsnwatch.rfc.date import rfc3339
 from dsnwatch.store.faults import translate
 from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.schema import revision
@@ -45,6 +46,22 @@ class Found:
     until: datetime | None
     event_id: str | None
     rule: str
+
+
+def said(address: str, found: Found | None) -> dict[str, object]:
+    """Say as JSON takes it whether an address may be mailed; the words of `check --json`."""
+    if found is None:
+        return {"address": address, "suppressed": False}
+    return {
+        "address": address,
+        "suppressed": True,
+        "stream": found.stream,
+        "reason": found.reason,
+        "since": rfc3339(found.since),
+        "until": rfc3339(found.until),
+        "event_id": found.event_id,
+        "rule": found.rule,
+    }
 
 
 class SuppressionLookup:

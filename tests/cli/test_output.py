@@ -12,12 +12,10 @@ from dsnwatch.cli import output
 from dsnwatch.cli.output import (
     Column,
     cells_of,
-    csv_cell,
-    csv_lines,
     fold,
-    from_csv_cell,
     harmless,
 )
+from dsnwatch.rfc.csv_text import csv_cell, csv_lines, from_csv_cell
 
 
 @pytest.mark.parametrize(

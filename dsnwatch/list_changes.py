@@ -1,14 +1,12 @@
 """Changes to the suppression list that a person makes, each with its news and its audit line."""
 
-import os
-import pwd
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from dsnwatch.changes import Changes
-from dsnwatch.cli.suppression_rows import as_dict
+from dsnwatch.changes import Changes, Key
+from dsnwatch.list_rows import as_dict
 from dsnwatch.model import Suppression
 from dsnwatch.policy import merge
 
@@ -20,18 +18,8 @@ BATCH = 1000
 """Rows asked for and written at once; all batches of a file are one transaction."""
 
 
-def who() -> str:
-    """Name the person at the keyboard for the audit log: `cli:anne`."""
-    if behind := os.environ.get("SUDO_USER"):
-        return f"cli:{behind}"
-    try:
-        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
-    except KeyError:
-        return f"cli:{os.getuid()}"
-
-
 def put(
-    store: "Store", new: Sequence[Suppression], because: str, wanted: "Subscriptions"
+    store: "Store", new: Sequence[Suppression], because: str, who: str, wanted: "Subscriptions"
 ) -> list[Suppression]:
     """Suppress addresses; one that is suppressed for as long already stays as it is.
 
@@ -39,6 +27,7 @@ def put(
         store: Where to.
         new: What to say of them.
         because: Why.
+        who: For the audit log: `cli:anne`, `web:anne`.
         wanted: Which hooks want to be told.
 
     Returns:
@@ -46,36 +35,35 @@ def put(
     """
     now = datetime.now(UTC)
     with store.write() as writer:
-        written = Changes(writer, now, who(), wanted).put(new)
+        written = Changes(writer, now, who, wanted).put(new)
         for each in written:
-            writer.audit(now, who(), "suppression.add", each.address, because, as_dict(each))
+            writer.audit(now, who, "suppression.add", each.address, because, as_dict(each))
     return written
 
 
 def release(
     store: "Store",
-    addresses: Sequence[str],
-    stream: str,
+    keys: Sequence[Key],
     because: str,
+    who: str,
     wanted: "Subscriptions",
-) -> dict[str, Suppression]:
+) -> dict[Key, Suppression]:
     """Let addresses be mailed again, all in one transaction.
 
     Args:
         store: Where.
-        addresses: Whose, normalised.
-        stream: The stream they are suppressed for; "" is all.
+        keys: Addresses, normalised, each with the stream it is suppressed for; "" is all.
         because: Why.
+        who: For the audit log: `cli:anne`, `web:anne`.
         wanted: Which hooks want to be told.
 
     Returns:
-        What was said of each; addresses that were not on the list are absent.
+        What was said of each; those that were not on the list are absent.
     """
     now = datetime.now(UTC)
     with store.write() as writer:
-        changes = Changes(writer, now, who(), wanted)
-        gone = changes.release([(address, stream) for address in addresses], because)
-    return {address: said for (address, _), said in gone.items()}
+        changes = Changes(writer, now, who, wanted)
+        return changes.release(keys, because)
 
 
 def take_in(
@@ -83,6 +71,7 @@ def take_in(
     rows: Iterator[Suppression],
     name: str,
     because: str,
+    who: str,
     *,
     wanted: "Subscriptions",
     dry_run: bool,
@@ -94,6 +83,7 @@ def take_in(
         rows: As they are read; an error in one undoes those before it.
         name: The file, for the audit log.
         because: Why.
+        who: For the audit log: `cli:anne`, `web:anne`.
         wanted: Which hooks want to be told.
         dry_run: Only count, and write nothing.
 
@@ -105,12 +95,12 @@ def take_in(
     now = datetime.now(UTC)
     read = changed = 0
     with store.write() as writer:
-        changes = Changes(writer, now, who(), wanted)
+        changes = Changes(writer, now, who, wanted)
         while batch := list(islice(rows, BATCH)):
             read += len(batch)
             changed += len(changes.put(batch))
         detail = {"rows": read, "written": changed}
-        writer.audit(now, who(), "suppression.import", name, because, detail)
+        writer.audit(now, who, "suppression.import", name, because, detail)
     return read, changed
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 
-from dsnwatch.cli.output import from_csv_cell, rfc3339
 from dsnwatch.errors import DataError
 from dsnwatch.model import Suppression
 from dsnwatch.rfc.address import key
+from dsnwatch.rfc.csv_text import from_csv_cell
+from dsnwatch.rfc.date import rfc3339
 
 HEADING = (
     "address",

@@ -1,0 +1,167 @@
+"""What the store holds as JSON takes it: one wording for commands, API and whoever asks next."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from dsnwatch import details
+from dsnwatch.rfc.date import rfc3339
+
+if TYPE_CHECKING:
+    from dsnwatch.model import StoredEvent, StoredMessage
+    from dsnwatch.store import Backlog, DeadLetter, Hold, HookState, QuarantineItem
+
+
+def event_dict(stored: "StoredEvent") -> dict[str, object]:
+    """Write an event as JSON takes it; the words are those of `dsnwatch parse --json`."""
+    event = stored.event
+    said, verdict, attribution = event.recipient, event.verdict, event.attribution
+    judged: dict[str, object] = {
+        "permanent": None, "class": None, "reason": None, "fault": None,
+        "status": str(said.status) if said.status else None,
+        "reply_code": said.reply_code, "rule": None, "confidence": None, "provider": None,
+    }  # fmt: skip
+    if verdict is not None:
+        judged = {
+            "permanent": verdict.permanent,
+            "class": verdict.bounce_class,
+            "reason": verdict.reason,
+            "fault": verdict.fault,
+            "status": str(verdict.status) if verdict.status else None,
+            "reply_code": verdict.reply_code,
+            "rule": verdict.rule,
+            "confidence": verdict.confidence,
+            "provider": verdict.provider,
+        }
+    decision = stored.decision._asdict() | {"until": rfc3339(stored.decision.until)}
+    return {
+        "id": stored.id,
+        "message_id": stored.message_id,
+        "kind": event.kind,
+        "occurred_at": rfc3339(event.occurred_at),
+        "recipient": attribution.recipient,
+        "found_by": attribution.found_by,
+        "trust": attribution.trust,
+        "stream": attribution.stream,
+        "campaign": attribution.campaign,
+        "list_id": attribution.list_id,
+        "original_recipient": said.original_recipient,
+        "final_recipient": said.final_recipient,
+        "action": said.action,
+        **judged,
+        "diagnostic": said.diagnostic,
+        "remote_mta": said.remote_mta,
+        **details.as_dict(event.details),
+        "decision": decision,
+    }
+
+
+def message_dict(message: "StoredMessage") -> dict[str, object]:
+    """Write a message as JSON takes it, without its octets."""
+    raw, report, evidence = message.raw, message.report, message.raw.evidence
+    return {
+        "id": message.id,
+        "kind": report.kind,
+        "arrived_at": rfc3339(message.arrived_at),
+        "source": raw.locator,
+        "stream": raw.stream,
+        "dialect": report.dialect,
+        "message_id": report.message_id,
+        "original_message_id": report.original.message_id,
+        "recipients": list(raw.recipients),
+        "evidence": None
+        if evidence is None
+        else {
+            "client": evidence.client,
+            "helo": evidence.helo,
+            "sender": evidence.sender,
+            "protocol": evidence.protocol,
+            "tls": evidence.tls,
+        },
+        "fingerprint": message.fingerprint,
+        "defects": list(report.defects),
+    }
+
+
+def hold_dict(hold: "Hold") -> dict[str, object]:
+    """Write a hold as JSON takes it."""
+    return {
+        "id": hold.id,
+        "name": hold.name,
+        "kind": hold.kind,
+        "opened_at": rfc3339(hold.opened_at),
+        "summary": hold.summary,
+        "events": hold.events,
+    }
+
+
+def held_dict(stored: "StoredEvent") -> dict[str, object]:
+    """Write a decision that waits for a person as JSON takes it."""
+    event, decision = stored.event, stored.decision
+    return {
+        "event": stored.id,
+        "time": rfc3339(event.occurred_at),
+        "recipient": event.attribution.recipient,
+        "reason": event.verdict.reason if event.verdict else event.kind.value,
+        "trust": event.attribution.trust.value,
+        "rule": decision.rule,
+        "because": decision.because,
+        "until": rfc3339(decision.until),
+    }
+
+
+def quarantine_dict(item: "QuarantineItem") -> dict[str, object]:
+    """Write a message that could not be read as JSON takes it, without its octets."""
+    return {
+        "id": item.id,
+        "at": rfc3339(item.at),
+        "source": item.raw.locator,
+        "stream": item.raw.stream,
+        "fingerprint": item.fingerprint,
+        "defects": list(item.defects),
+    }
+
+
+def hook_state(kind: str | None, state: "HookState", now: datetime) -> str:
+    """Say in a word or two how a hook is doing; its kind is None where it is configured no more."""
+    if kind is None:
+        return "not configured"
+    if state.paused:
+        return "paused"
+    if state.not_before is not None and state.not_before > now:
+        return f"rests till {state.not_before.astimezone(UTC):%H:%M:%S}"
+    if state.failures:
+        return "failing"
+    return "well"
+
+
+def hook_dict(
+    kind: str | None, state: "HookState", backlog: "Backlog", now: datetime
+) -> dict[str, object]:
+    """Write how a hook is doing as JSON takes it."""
+    return {
+        "hook": state.name,
+        "kind": kind,
+        "state": hook_state(kind, state, now).split(" till ")[0],
+        "rests_till": rfc3339(state.not_before),
+        "waiting": backlog.waiting,
+        "oldest": backlog.oldest,
+        "dead": backlog.dead,
+        "told": state.delivered,
+        "told_last": rfc3339(state.delivered_at),
+        "failures": state.failures,
+        "failed_last": rfc3339(state.failed_at),
+        "error": state.error or None,
+    }
+
+
+def letter_dict(letter: "DeadLetter") -> dict[str, object]:
+    """Write what a hook could not be told as JSON takes it."""
+    return {
+        "hook": letter.hook,
+        "id": letter.news.id,
+        "at": rfc3339(letter.at),
+        "attempts": letter.attempts,
+        "error": letter.error,
+        "event": json.loads(letter.news.payload),
+    }
