@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
 COMMANDS = {
+    "init": "init",
     "import": "import_",
     "run": "run_",
     "status": "status",

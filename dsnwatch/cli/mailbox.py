@@ -73,7 +73,7 @@ def try_(
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)
     with place.store() as opened:
-        for step, said in _steps(place.configuration, index, opened):
+        for step, said in steps(place.configuration, index, opened):
             if as_json:
                 json_line({"step": step, "said": said})
             else:
@@ -215,7 +215,7 @@ def _cells(said: dict[str, int]) -> Iterator[tuple[str, str]]:
     yield from ((key, f"{value:,}") for key, value in said.items())
 
 
-def _steps(configuration: "Configuration", index: int, store: "Store") -> Iterator[tuple[str, str]]:
+def steps(configuration: "Configuration", index: int, store: "Store") -> Iterator[tuple[str, str]]:
     """Do each step and say what came of it.
 
     Raises:

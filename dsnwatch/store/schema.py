@@ -31,6 +31,9 @@ def make_file(path: Path) -> None:
         # process holds on it (https://www.sqlite.org/howtocorrupt.html section 2.2).
         with suppress(FileExistsError):
             os.mknod(path, 0o600 | stat.S_IFREG)
+            if os.geteuid() == 0:  # a command of root's may be first in the service's folder
+                owner = path.parent.stat()
+                os.chown(path, owner.st_uid, owner.st_gid)
     except OSError as error:
         raise StoreError(
             f"store {path}: cannot be made ({error.strerror}); give this user its folder, or name "

@@ -315,3 +315,14 @@ def test_other_kinds_of_database_are_refused() -> None:
 def test_store_says_where_it_lies(tmp_path: Path) -> None:
     store: Store = a_store(tmp_path)
     assert (store.url, store.where) == (f"sqlite:///{tmp_path}/a.db", f"{tmp_path}/a.db")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_made_by_root_in_a_folder_of_the_service_it_belongs_to_the_service() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.chown(folder, NOBODY, NOBODY)
+        with closing(a_store(folder)) as store:
+            write_to(store)
+            owners = {path.name: path.stat().st_uid for path in folder.iterdir()}
+    assert owners == dict.fromkeys(("a.db", "a.db-wal", "a.db-shm"), NOBODY)

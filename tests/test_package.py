@@ -1,0 +1,105 @@
+"""What is built holds everything, and works where nothing else is."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import dsnwatch
+from tests.servers.needs import lacking_is
+
+REPOSITORY = Path(dsnwatch.__file__).parents[1]
+PACKAGE = REPOSITORY / "dsnwatch"
+
+
+def call(*command: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DSNWATCH", "PYTHON", "STATE_", "XDG_"))
+    }
+    return subprocess.run(  # noqa: S603  ours
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Build the sdist, and from it alone the wheel."""
+    folder = tmp_path_factory.mktemp("built")
+    done = call(sys.executable, "-m", "build", "--sdist", "--wheel", "-o", folder, REPOSITORY)
+    if "Successfully built" not in done.stdout:
+        if "No matching distribution" in done.stdout + done.stderr:
+            lacking_is("no package index to build with")
+        pytest.fail(done.stdout + done.stderr)
+    (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
+    return sdist, wheel
+
+
+@pytest.fixture(scope="module")
+def program(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel into an environment of its own, as pipx does; gives the program."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    assert call(sys.executable, "-m", "venv", folder).returncode == 0
+    python = folder / "bin" / "python"
+    done = call(python, "-m", "pip", "install", "--quiet", "--no-compile", built[1])
+    if done.returncode:
+        if "No matching distribution" in done.stderr:
+            lacking_is("no package index to install from")
+        pytest.fail(done.stderr)
+    return folder / "bin" / "dsnwatch"
+
+
+def files_below(folder: Path) -> set[str]:
+    """Name the files of the package, as the repository knows them."""
+    listed = call("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=folder)
+    if listed.returncode == 0:
+        return {name for name in listed.stdout.split("\0") if name and (folder / name).is_file()}
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {str(path.relative_to(folder)) for path in found}
+
+
+def test_wheel_holds_the_whole_package_the_units_and_the_licence(built: tuple[Path, Path]) -> None:
+    names = set(zipfile.ZipFile(built[1]).namelist())
+    wanted = {f"dsnwatch/{name}" for name in files_below(PACKAGE)}
+    wanted |= {f"dsnwatch/systemd/{name}" for name in files_below(REPOSITORY / "systemd")}
+    assert wanted <= names
+    assert {f"dsnwatch-{dsnwatch.__version__}.dist-info/licenses/LICENSE"} <= names
+    assert not [name for name in names if name.startswith(("tests", "fixtures"))]
+
+
+def test_sdist_holds_what_tests_and_packagers_need(built: tuple[Path, Path]) -> None:
+    with tarfile.open(built[0]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml", "tests/run"}
+    wanted |= {f"dsnwatch/{name}" for name in files_below(PACKAGE)}
+    wanted |= {f"systemd/{name}" for name in files_below(REPOSITORY / "systemd")}
+    assert wanted <= names
+
+
+def test_installed_alone_it_does_its_work(program: Path, tmp_path: Path) -> None:
+    mail = REPOSITORY / "fixtures" / "demo.mbox"
+    store = f"sqlite:///{tmp_path}/a.db"
+    wanted: list[tuple[list[object], int, str]] = [
+        (["--version"], 0, f"dsnwatch {dsnwatch.__version__}\n"),
+        (["parse", "--json", mail], 0, '"kind": "bounce"'),
+        (["import", mail, "--store", store], 0, "newly suppressed"),
+        (["check", "ash.crane@lapsed.test", "--store", store], 1, "suppressed, domain_unknown"),
+        (["init", "--root", tmp_path / "root", "--source", "none"], 0, "dsnwatch.service"),
+        (["verp", "snippet", "--help"], 0, "Usage: dsnwatch"),
+    ]
+    for arguments, status, said in wanted:
+        done = call(program, *arguments, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (status, ""), arguments
+        assert said in done.stdout
+    unit = (tmp_path / "root" / "etc/systemd/system/dsnwatch.service").read_text()
+    assert f"ExecStart={program} --config /etc/dsnwatch/dsnwatch.toml run" in unit
