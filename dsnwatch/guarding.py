@@ -46,11 +46,13 @@ class Guarding:
         flood: None where no report of the transaction is unproven.
         watch: Counts failures by message and by who refused.
         held: What is held, by the name of its hold: why, and the events with their addresses.
+        doubts: Why a guard held an event back, by the event's key.
     """
 
     flood: Flood | None
     watch: SenderWatch
     held: dict[str, tuple[Doubt, list[tuple[str, str]]]] = field(default_factory=dict)
+    doubts: dict[str, Doubt] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -95,19 +97,15 @@ class Guarding:
             doubt = self.flood.admits(event)
         if doubt is None:
             return decision
-        self.held.setdefault(doubt.name, (doubt, []))
+        self.doubts[event.key] = doubt
         because = f"{decision.because}; held ({doubt.name}): {doubt.summary}"
         return decision._replace(action=DecisionAction.HOLD, because=because)
 
     def hold(self, stored: StoredEvent) -> None:
         """Note that a decision waits for a person."""
-        decision, event = stored.decision, stored.event
-        name = next((name for name in self.held if f"held ({name}): " in decision.because), None)
-        if name is None:
-            doubt = _by_policy(stored)
-            name = doubt.name
-            self.held.setdefault(name, (doubt, []))
-        self.held[name][1].append((stored.id, event.attribution.recipient))
+        doubt = self.doubts.get(stored.event.key) or _by_policy(stored)
+        _, held = self.held.setdefault(doubt.name, (doubt, []))
+        held.append((stored.id, stored.event.attribution.recipient))
 
     def write(self, writer: "Writer", wanted: Subscriptions, now: datetime) -> None:
         """Write what was counted and what is held; a hold that is new raises an alert."""

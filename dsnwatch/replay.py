@@ -7,7 +7,7 @@ by `Replay.apply`, some addresses a transaction, with the audit line in it.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Self
 from dsnwatch.classify import classify
 from dsnwatch.details import NOTHING, details
 from dsnwatch.model import (
-    Action,
     BounceReport,
     DecisionAction,
     Kind,
     News,
-    PastEvent,
     StoredEvent,
     Suppression,
     Verdict,
 )
-from dsnwatch.news import news_of_change
-from dsnwatch.policy import Policy, decide, merge, running
+from dsnwatch.news import news_of_change, suppression_by
+from dsnwatch.policy import Policy, merge, running
+from dsnwatch.policy.again import again, longest
+from dsnwatch.revival import settled_at
 from dsnwatch.store import new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
@@ -168,10 +168,9 @@ class Replay:
         """Say what would follow, by address; `changes` must have been gone through before."""
         self._note_releases()
         for addresses in self._affected(least=1):
-            standing = self._store.suppressions_for_all(addresses)
-            for again in self._again(self._store.events_of_addresses(addresses), standing):
-                if again.consequence is not None:
-                    yield again.consequence
+            with self._store.look() as writer:
+                done = [*self._again(writer, addresses)]
+            yield from (one.consequence for one in done if one.consequence is not None)
 
     def apply(self, who: str, because: str) -> Iterator[Consequence]:
         """Do it, some addresses a transaction; what was yielded is on disk.
@@ -187,11 +186,7 @@ class Replay:
         for addresses in self._affected(least=0):
             now = self._clock()
             with self._store.write() as writer:
-                rows = writer.suppressions_of(addresses)
-                standing = {
-                    address: row for address, some in rows.items() for row in some if not row.stream
-                }
-                done = [*self._again(writer.events_of_addresses(addresses), standing)]
+                done = [*self._again(writer, addresses)]
                 self._write(writer, done, now, who, because)
             yield from (one.consequence for one in done if one.consequence is not None)
 
@@ -251,34 +246,31 @@ class Replay:
             yield addresses
             after = addresses[-1]
 
-    def _again(
-        self,
-        events: Mapping[str, Sequence[tuple[StoredEvent, BounceReport]]],
-        standing: Mapping[str, Suppression],
-    ) -> Iterator[_Again]:
-        for address, told in sorted(events.items()):
+    def _again(self, writer: "Writer", addresses: Sequence[str]) -> Iterator[_Again]:
+        rows = writer.suppressions_of(addresses)
+        standing = {row.address: row for some in rows.values() for row in some if not row.stream}
+        life, releases = writer.life_of(addresses), writer.releases_of(addresses)
+        for address, told in sorted(writer.events_of_addresses(addresses).items()):
+            alive = life.get(address)
+            settled = settled_at(alive and alive.at, releases.get(address, ()))
             before = [stored for stored, _ in told]
-            after = self._decided_again(told)
+            after = self._decided_again(told, settled)
             rewritten = [new for old, new in zip(before, after, strict=True) if new != old]
             consequence = self._consequence(address, standing.get(address), before, after)
             yield _Again(tuple(rewritten), consequence)
 
-    def _decided_again(self, told: Sequence[tuple[StoredEvent, BounceReport]]) -> list[StoredEvent]:
+    def _decided_again(
+        self, told: Sequence[tuple[StoredEvent, BounceReport]], settled: datetime | None
+    ) -> list[StoredEvent]:
         """Judge and decide in the order the events came; each knows of those before it only."""
-        past: list[PastEvent] = []
-        done = []
+        judged = []
         for stored, report in told:
             verdict = self._judged(stored, report)
             besides = details(stored.event.recipient, verdict) if verdict else NOTHING
             event = stored.event._replace(verdict=verdict, details=besides)
-            decision = stored.decision
-            if decision.action is not DecisionAction.HOLD:  # that is for a person to lift
-                decision = decide(self._policy, event, past)
-            done.append(stored._replace(event=event, decision=decision))
-            if verdict is not None and event.recipient.action is Action.FAILED:
-                message = report.original.message_id or event.key
-                past.append(PastEvent(event.occurred_at, message, event.facts))
-        return done
+            about = report.original.message_id or event.key
+            judged.append((stored._replace(event=event), about))
+        return [*again(self._policy, judged, settled)]
 
     def _consequence(
         self,
@@ -311,22 +303,9 @@ class Replay:
 
 
 def _suppression(events: Sequence[StoredEvent]) -> Suppression | None:
-    """Put together what the decisions on an address's events ask for."""
-    row: Suppression | None = None
-    for stored in events:
-        event, decision = stored.event, stored.decision
-        if decision.action is DecisionAction.SUPPRESS:
-            asked = Suppression(
-                address=event.attribution.recipient,
-                reason=event.verdict.reason if event.verdict else event.kind.value,
-                origin=event.kind.value,
-                rule=decision.rule,
-                since=event.occurred_at,
-                until=decision.until,
-                event_id=stored.id,
-            )
-            row = merge(row, asked) or row
-    return row
+    """Put together what the decisions on an address's events ask for, for every stream."""
+    asking = [one for one in events if one.decision.action is DecisionAction.SUPPRESS]
+    return longest([suppression_by(one) for one in asking if not one.decision.stream])
 
 
 def _same(standing: Suppression, wanted: Suppression) -> bool:

@@ -79,6 +79,16 @@ class Loaded:
         """Which hooks want to be told of what."""
         return subscriptions_of(self.configuration.settings.hook)
 
+    def ingest(self, store: "Store") -> Ingest:
+        """Make what takes messages in by all this."""
+        return Ingest(
+            store,
+            self.reader,
+            self.policy,
+            subscriptions=self.subscriptions,
+            attributor=self.attributor,
+        )
+
 
 class Service:
     """Everything that runs, from start to end.
@@ -96,13 +106,7 @@ class Service:
         self._loaded = load()
         self._store = store
         self._planners = planners
-        self._ingest = Ingest(
-            store,
-            self._loaded.reader,
-            self._loaded.policy,
-            subscriptions=self._loaded.subscriptions,
-            attributor=self._loaded.attributor,
-        )
+        self._ingest = self._loaded.ingest(store)
         self._inbox = Inbox(self._ingest)
         self._writer = Running(Planned("ingest", None, lambda _: self._inbox), self._inbox)
         self._parts: dict[str, Running] = {}
@@ -265,30 +269,21 @@ def serve(
     asyncio.run(run())
 
 
-def sweep_once(
-    configuration: "Configuration",
-    index: int,
-    store: "Store",
-    *,
-    reader: "Reader",
-    policy: "Policy",
-) -> MailboxFigures:
-    """Take in once what waits in a mailbox.
+def sweep_once(loaded: Loaded, index: int, store: "Store") -> MailboxFigures:
+    """Take in once what waits in a mailbox, as the daemon would.
 
     Args:
-        configuration: Has the mailbox.
-        index: Its number there, from 0.
+        loaded: Configuration, rules and policy.
+        index: The mailbox's number in the configuration, from 0.
         store: Open.
-        reader: Reads the messages.
-        policy: What to decide by.
 
     Raises:
         DsnwatchError: The mailbox or the store failed; what was not stored waits where it was.
     """
-    inbox = Inbox(Ingest(store, reader, policy))
+    inbox = Inbox(loaded.ingest(store))
     writing = threading.Thread(target=inbox.run, name="ingest", daemon=True)
     writing.start()
-    watcher = watcher_of(configuration, index, store, inbox.submit)
+    watcher = watcher_of(loaded.configuration, index, store, inbox.submit)
     try:
         watcher.sweep()
     finally:

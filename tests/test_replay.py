@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dsnwatch.changes import Changes
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage, Suppression
 from dsnwatch.policy import Policy
@@ -212,8 +213,9 @@ def test_another_rule_for_the_same_meaning_is_rewritten_and_nothing_follows(
 def released(store: Store, at: datetime) -> None:
     """Take Anne off the list, as `suppressions remove` does."""
     with store.write() as writer:
-        writer.remove_suppression("anne@example.com")
-        writer.audit(at, "cli:bob", "suppression.remove", "anne@example.com", "she phoned", {})
+        changes = Changes(writer, at, "cli:bob")
+        changes.put([Suppression("anne@example.com", "manual", "manual", "by hand", at)])
+        changes.release([("anne@example.com", "")], "she phoned")
 
 
 def test_whom_a_person_took_off_the_list_stays_off(store: Store, tmp_path: Path) -> None:

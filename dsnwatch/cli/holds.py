@@ -117,12 +117,14 @@ def release(
     *,
     name: NameArgument,
     because: BecauseOption,
+    as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Let decisions through, some hundred a transaction."""
-    _settle(ctx, name, because, store, config, verbose, through=True)
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    _settle(place, name, because, through=True, as_json=as_json)
 
 
 @app.command(
@@ -139,27 +141,19 @@ def drop(
     *,
     name: NameArgument,
     because: BecauseOption,
+    as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Let decisions go, some hundred a transaction."""
-    _settle(ctx, name, because, store, config, verbose, through=False)
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    _settle(place, name, because, through=False, as_json=as_json)
 
 
-def _settle(  # noqa: PLR0917  the options both commands have
-    ctx: typer.Context,
-    name: str,
-    because: str,
-    store: StoreOption,
-    config: ConfigOption,
-    verbose: VerboseOption,
-    *,
-    through: bool,
-) -> None:
+def _settle(place: Place, name: str, because: str, *, through: bool, as_json: bool) -> None:
     from dsnwatch.holding import Holding  # noqa: PLC0415  not for --help
 
-    place = Place(ctx, config=config, store=store, verbose=verbose)
     if not because.strip():
         raise UsageError('say why: --because "forged, see ticket 7"')
     with place.store() as opened:
@@ -167,6 +161,9 @@ def _settle(  # noqa: PLR0917  the options both commands have
         hold = _found(holding, name)
         settle = holding.release if through else holding.drop
         done = max(settle(hold, because), default=0)
+    if as_json:
+        json_line({"hold": hold.name, "done": "release" if through else "drop", "events": done})
+        return
     line(f"{hold.name}: {done:,} {'suppressed' if through else 'dropped; nobody is suppressed'}")
 
 

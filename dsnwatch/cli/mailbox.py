@@ -102,14 +102,13 @@ def once(
     verbose: VerboseOption = False,
 ) -> None:
     """Sweep, and show the figures."""
-    from dsnwatch.service import sweep_once  # noqa: PLC0415  not for --help
+    from dsnwatch.service import Loaded, sweep_once  # noqa: PLC0415  not for --help
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)
     with place.store() as opened:
-        figures = sweep_once(
-            place.configuration, index, opened, reader=place.reader(), policy=place.policy()
-        )
+        loaded = Loaded(place.configuration, place.reader(), place.policy(), place.attributor())
+        figures = sweep_once(loaded, index, opened)
     said = {
         "messages": figures.seen,
         "new": figures.stored,

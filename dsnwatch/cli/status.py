@@ -57,6 +57,8 @@ def status(
             "messages": f"{totals.messages:,}",
             "events": f"{totals.events:,}",
             "suppressions": f"{totals.suppressions:,}",
+            "held": f"{totals.held:,}; see `dsnwatch holds list`" if totals.held else "",
+            "backscatter": f"{totals.backscatter:,}" if totals.backscatter else "",
             "in quarantine": f"{totals.quarantined:,}",
         }
     )

@@ -23,7 +23,7 @@ PLACES_AT_MOST = 50_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 _DAY_HOURS = 24
-_DECILE = 0.9
+_BUSY_DAYS = 2
 _LOOKED_AT = 600
 _SHOWN = 120
 _SIGNS = (
@@ -101,10 +101,20 @@ class Flood:
         return None
 
     def _usual(self, hour: int) -> int:
-        """Say how many a busy hour of the last days had: nine of ten have fewer."""
-        first = hour - USUAL_DAYS * _DAY_HOURS
-        counts = sorted(made for at, made in self.hours.items() if first <= at < hour and made)
-        return counts[int(len(counts) * _DECILE)] if counts else 0
+        """Say what the busiest hour of the second busiest of the last days had.
+
+        One busy day, and today, say nothing of what is usual: so a flood cannot make room for the
+        next one within hours, and a newsletter that goes out once a week has room from its third
+        issue on.
+        """
+        today = hour // _DAY_HOURS
+        busiest: dict[int, int] = {}
+        for at, made in self.hours.items():
+            day = at // _DAY_HOURS
+            if today - USUAL_DAYS <= day < today:
+                busiest[day] = max(made, busiest.get(day, 0))
+        days = sorted(busiest.values(), reverse=True)
+        return days[_BUSY_DAYS - 1] if len(days) >= _BUSY_DAYS else 0
 
     def _day(self, hour: int) -> int:
         midnight = hour - hour % _DAY_HOURS

@@ -26,5 +26,8 @@ def merge(standing: Suppression | None, new: Suppression) -> Suppression | None:
 
 
 def running(suppression: Suppression, at: datetime) -> bool:
-    """Whether a suppression holds at that moment."""
-    return suppression.until is None or at < suppression.until
+    """Whether a suppression holds at that moment: it has not run out, and no trial lifts it."""
+    lifted = suppression.lifted_until
+    return (suppression.until is None or at < suppression.until) and (
+        lifted is None or lifted <= at
+    )

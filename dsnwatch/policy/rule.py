@@ -31,8 +31,8 @@ class PolicyRule:
     Empty tuples describe everything. A row with classes, reasons, faults, statuses or providers
     describes failures only. Whatever a row says, one that suppresses or holds never describes a
     block, a refusal for security (5.7.x), what is the sender's or the message's affair, a delay, a
-    success or an automatic reply; and one that takes a single message describes of the failures
-    only those that are hard and said for ever.
+    success, an automatic reply or backscatter; and one that takes a single message describes of
+    the failures only those that are hard and said for ever.
 
     Attributes:
         id: Its name, kept on every decision and suppression it makes.
@@ -123,6 +123,7 @@ class PolicyRule:
             (self.kinds and facts.kind not in self.kinds)
             or (self.streams and facts.stream not in self.streams)
             or (self.trusts and facts.trust not in self.trusts)
+            or (self.weighty and facts.trust is Trust.BACKSCATTER)
         ):
             return False
         failed = facts.bounce_class is not None and (

@@ -102,8 +102,11 @@ class Totals:
     """How much there is in the store.
 
     Attributes:
+        events: Those about mail of ours.
+        backscatter: Those about mail that was never ours; in no other count.
         by_class: Failures and delays of each class, in the order of `BounceClass`.
         suppressions: Those that hold now.
+        held: Decisions that wait for a person.
     """
 
     messages: int
@@ -111,6 +114,8 @@ class Totals:
     by_class: tuple[tuple[BounceClass, int], ...]
     suppressions: int
     quarantined: int
+    backscatter: int = 0
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,22 +50,6 @@ class ListWrites(Statements):
         kept = [suppression_row(each, self._node) | {"id": id_} for id_, each in former]
         self._add(FORMER_SUPPRESSION, kept)
 
-    def remove_suppression(self, address: str, stream: str = "") -> Suppression | None:
-        """Release an address in one stream, or ("") from the suppression for all streams.
-
-        Returns:
-            What was said of it; None where nothing was.
-        """
-        this = (
-            SUPPRESSION.c.address == storable(address),
-            SUPPRESSION.c.stream == storable(stream),
-        )
-        row = self._connection.execute(select(SUPPRESSION).where(*this)).mappings().first()
-        if row is None:
-            return None
-        self._connection.execute(delete(SUPPRESSION).where(*this))
-        return suppression_of(row)
-
     def remove_suppressions(self, keys: Sequence[Key]) -> None:
         """Take rows off the list."""
         if keys:

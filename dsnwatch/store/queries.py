@@ -20,7 +20,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from dsnwatch.model import BounceClass, StoredEvent, StoredMessage, Suppression
+from dsnwatch.model import BounceClass, StoredEvent, StoredMessage, Suppression, Trust
 from dsnwatch.store.answers import (
     EventFilter,
     MessageFilter,
@@ -36,7 +36,15 @@ from dsnwatch.store.rows import (
     quarantine_of,
     suppression_of,
 )
-from dsnwatch.store.tables import EVENT, FIGURES, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
+from dsnwatch.store.tables import (
+    EVENT,
+    FIGURES,
+    HELD,
+    MESSAGE,
+    QUARANTINE,
+    RAW_MESSAGE,
+    SUPPRESSION,
+)
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 PAGE = 500
@@ -189,12 +197,17 @@ class Queries:
             now: Suppressions that hold at this moment are counted; None asks the clock.
         """
         active = _active(now or datetime.now(UTC))
-        by_class = select(EVENT.c.bounce_class, func.count()).group_by(EVENT.c.bounce_class)
+        ours = EVENT.c.trust != Trust.BACKSCATTER.value
+        counted = select(EVENT.c.bounce_class, func.count()).where(ours)
+        by_class = counted.group_by(EVENT.c.bounce_class)
+        foreign = select(func.count()).select_from(EVENT).where(~ours)
         with reading(self._engine, self._where) as connection:
             events = {row[0]: int(row[1]) for row in connection.execute(by_class)}
             return Totals(
                 messages=_number(connection.scalar(select(func.count(MESSAGE.c.fingerprint)))),
                 events=sum(events.values()),
+                held=_number(connection.scalar(select(func.count()).select_from(HELD))),
+                backscatter=_number(connection.scalar(foreign)),
                 by_class=tuple((each, events.get(each.value, 0)) for each in BounceClass),
                 suppressions=_number(
                     connection.scalar(select(func.count()).select_from(SUPPRESSION).where(active))

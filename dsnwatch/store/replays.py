@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
+from sqlalchemy import Engine, bindparam, delete, func, select, update
 
-from dsnwatch.model import BounceReport, StoredEvent, Suppression
+from dsnwatch.model import BounceReport, StoredEvent
 from dsnwatch.store import reports
 from dsnwatch.store.connections import reading
-from dsnwatch.store.rows import event_of, event_row, suppression_of
+from dsnwatch.store.rows import event_of, event_row
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, SUPPRESSION
 from dsnwatch.store.values import storable
@@ -16,7 +16,7 @@ from dsnwatch.store.values import storable
 PAGE = 500
 REWRITTEN = (
     "permanent", "bounce_class", "reason", "fault", "status", "reply_code", "rule", "confidence",
-    "provider", "details", "decision", "decision_rule", "because", "until",
+    "provider", "details", "decision", "decision_rule", "because", "until", "decision_stream",
 )  # fmt: skip
 """The columns of an event that hang on rules and policy; all others stay as they are."""
 
@@ -31,12 +31,12 @@ class ReplayQueries:
     _where: str
 
     def events_with_reports(self) -> Iterator[Reported]:
-        """List all events that have a verdict, in the order they were stored, page by page."""
+        """List all events that count and have a verdict, in the order stored, page by page."""
         after = ""
         statement = (
             select(EVENT, MESSAGE.c.report)
             .join_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
-            .where(EVENT.c.bounce_class.is_not(None))
+            .where(EVENT.c.bounce_class.is_not(None), EVENT.c.void.is_(None))
             .order_by(EVENT.c.id)
             .limit(PAGE)
         )
@@ -48,21 +48,6 @@ class ReplayQueries:
             if len(page) < PAGE:
                 return
             after = page[-1]["id"]
-
-    def events_of_addresses(self, addresses: Iterable[str]) -> dict[str, list[Reported]]:
-        """As `ReplayWrites.events_of_addresses`, outside a writing transaction."""
-        with reading(self._engine, self._where) as connection:
-            return _events_of(connection, addresses)
-
-    def suppressions_for_all(self, addresses: Iterable[str]) -> dict[str, Suppression]:
-        """Find what is said of each address for every stream, lapsed or not; free ones absent."""
-        asked = {storable(address): address for address in addresses}
-        statement = select(SUPPRESSION).where(
-            SUPPRESSION.c.address.in_([*asked]), SUPPRESSION.c.stream == ""
-        )
-        with reading(self._engine, self._where) as connection:
-            rows = connection.execute(statement).mappings().all()
-        return {asked[row["address"]]: suppression_of(row) for row in rows}
 
     def releases(self) -> Iterator[tuple[str, str]]:
         """List each address that somebody took off the list, with the id of the last time.
@@ -83,12 +68,23 @@ class ReplayWrites(Statements):
     """The writing half; a part of `Writer`."""
 
     def events_of_addresses(self, addresses: Iterable[str]) -> dict[str, list[Reported]]:
-        """Find the events of each address with their reports, in the order they were stored.
+        """Find the events of each address that count, with their reports, in the order stored.
 
         Returns:
             The events by address; those without any are absent.
         """
-        return _events_of(self._connection, addresses)
+        asked = {storable(address): address for address in addresses}
+        statement = (
+            select(EVENT, MESSAGE.c.report)
+            .join_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
+            .where(EVENT.c.void.is_(None))
+            .order_by(EVENT.c.id)
+        )
+        found: defaultdict[str, list[Reported]] = defaultdict(list)
+        for row in self._among(statement, EVENT.c.address, asked).mappings():
+            told = (event_of(row), reports.from_json(row["report"]))
+            found[asked[row["address"]]].append(told)
+        return dict(found)
 
     def release_for_all(self, addresses: Sequence[str]) -> None:
         """Take addresses off the list for every stream; what is for one stream alone stays."""
@@ -112,17 +108,3 @@ class ReplayWrites(Statements):
                 for row in rows
             ],
         )
-
-
-def _events_of(connection: Connection, addresses: Iterable[str]) -> dict[str, list[Reported]]:
-    asked = {storable(address): address for address in addresses}
-    statement = (
-        select(EVENT, MESSAGE.c.report)
-        .join_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
-        .where(EVENT.c.address.in_([*asked]))
-        .order_by(EVENT.c.id)
-    )
-    found: defaultdict[str, list[Reported]] = defaultdict(list)
-    for row in connection.execute(statement).mappings():
-        found[asked[row["address"]]].append((event_of(row), reports.from_json(row["report"])))
-    return dict(found)

@@ -46,6 +46,7 @@ from dsnwatch.store.tables import (
     CURSOR,
     EVENT,
     FIGURES,
+    HELD,
     LANE,
     MESSAGE,
     OUTBOX,
@@ -241,11 +242,12 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, Statements):
         return self._connection.execute(delete(RAW_MESSAGE).where(old)).rowcount
 
     def sweep_events(self, before: datetime) -> int:
-        """Let go of events stored before a moment, but for those a suppression rests on.
+        """Let go of events stored before a moment, but for those a suppression rests on or a hold.
 
         Returns:
             How many events it was.
         """
         resting = select(SUPPRESSION.c.event_id).where(SUPPRESSION.c.event_id == EVENT.c.id)
-        old = (EVENT.c.id < first_id(before)) & ~resting.exists()
+        waiting = select(HELD.c.event_id).where(HELD.c.event_id == EVENT.c.id)
+        old = (EVENT.c.id < first_id(before)) & ~resting.exists() & ~waiting.exists()
         return self._connection.execute(delete(EVENT).where(old)).rowcount
