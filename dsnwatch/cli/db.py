@@ -8,6 +8,7 @@ from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseO
 from dsnwatch.cli.output import json_line, line
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
+from dsnwatch.store.figure_answers import HOURS_KEPT
 from dsnwatch.store.schema import HEAD
 
 app = typer.Typer(
@@ -50,7 +51,8 @@ def upgrade(
     short_help="Let go of what has been kept long enough.",
     help="Delete the bytes of messages, the events, and what hooks could not be told, that were "
     "stored longer ago than keep.raw_messages, keep.events and keep.dead_letters say. "
-    "Suppressions, the events they rest on, the facts of messages and the audit log stay.",
+    "Suppressions, the events they rest on, the facts of messages, the audit log and the figures "
+    "by the day stay.",
     epilog="""\b
     Every night, from a timer:
       dsnwatch db sweep
@@ -73,6 +75,8 @@ def sweep(
             raw = writer.sweep_raw(_before(now, keep.raw_messages))
             events = writer.sweep_events(_before(now, keep.events))
             dead = writer.deliveries.sweep(_before(now, keep.dead_letters))
+            writer.fold_tallies()
+            writer.sweep_tallies(now - HOURS_KEPT, _before(now, keep.events))
             if raw or events or dead:
                 detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
                 writer.audit(now, who(), "store.sweep", opened.where, "keep", detail)
@@ -85,6 +89,36 @@ def sweep(
             f"{opened.where}: let go of the bytes of {raw} messages, of {events} events and of "
             f"{dead} dead letters"
         )
+
+
+@app.command(
+    short_help="Count all that is stored anew, for the figures.",
+    help="Count anew what reports, charts and alerts go by: events by hour and day, by domain and "
+    "campaign, and what refusals say alike. The figures are kept with the events and are right; "
+    "this is for a store that somebody else wrote to, or that was restored in parts. Figures of "
+    "days whose events were let go of stay as they are.",
+    epilog="""\b
+    After events were put in by a script:
+      dsnwatch db recount
+    """,
+)
+def recount(
+    ctx: typer.Context,
+    *,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Count in one transaction; whoever stores mail waits for it."""
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    with place.store() as opened:
+        with opened.write() as writer:
+            events = writer.tally_anew()
+        if as_json:
+            json_line({"store": opened.where, "events": events})
+        else:
+            line(f"{opened.where}: counted {events:,} events")
 
 
 def _before(now: datetime, keep: timedelta | None) -> datetime:

@@ -26,22 +26,28 @@ if TYPE_CHECKING:
     )
     from dsnwatch.store.deliveries import Deliveries
     from dsnwatch.store.engine import Store
+    from dsnwatch.store.figure_answers import Counted, Dimension, Fingerprint, Series, Span
     from dsnwatch.store.holds import Hold
     from dsnwatch.store.ids import new_id
     from dsnwatch.store.writer import Writer
 
 __all__ = [
     "Backlog",
+    "Counted",
     "DeadLetter",
     "Deliveries",
+    "Dimension",
     "EventFilter",
+    "Fingerprint",
     "Hold",
     "HookState",
     "Leased",
     "MessageFilter",
     "PartFigures",
     "QuarantineItem",
+    "Series",
     "Settled",
+    "Span",
     "Store",
     "SuppressionFilter",
     "Totals",
@@ -53,16 +59,21 @@ __all__ = [
 
 FILES = {
     "Backlog": "answers",
+    "Counted": "figure_answers",
     "DeadLetter": "answers",
     "Deliveries": "deliveries",
+    "Dimension": "figure_answers",
     "EventFilter": "answers",
+    "Fingerprint": "figure_answers",
     "Hold": "holds",
     "HookState": "answers",
     "Leased": "answers",
     "MessageFilter": "answers",
     "PartFigures": "answers",
     "QuarantineItem": "answers",
+    "Series": "figure_answers",
     "Settled": "answers",
+    "Span": "figure_answers",
     "Store": "engine",
     "SuppressionFilter": "answers",
     "Totals": "answers",

@@ -8,6 +8,7 @@ from dsnwatch.errors import StoreSchemaError
 from dsnwatch.store import schema
 from dsnwatch.store.connections import connect_to, reading, writing
 from dsnwatch.store.deliveries import Deliveries
+from dsnwatch.store.figures import FigureQueries
 from dsnwatch.store.holds import HoldQueries
 from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.queries import Queries
@@ -16,7 +17,7 @@ from dsnwatch.store.signs import SignQueries
 from dsnwatch.store.writer import Writer
 
 
-class Store(Queries, HoldQueries, SignQueries, ReplayQueries):
+class Store(Queries, HoldQueries, SignQueries, ReplayQueries, FigureQueries):
     """An open database; threads may share it, forked processes may not.
 
     Attributes:

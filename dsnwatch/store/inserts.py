@@ -25,6 +25,16 @@ def over(table: Table, dialect: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=keys, set_=others)
 
 
+def adding(table: Table, dialect: str) -> Insert:
+    """Insert, or add to the row with the same primary key what is not of the key."""
+    statement: postgresql.Insert | sqlite.Insert = (
+        postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    )
+    keys = list(table.primary_key)
+    sums = {each.name: each + statement.excluded[each.name] for each in table.c if each not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=sums)
+
+
 @lru_cache(maxsize=64)
 def laid_out(
     table: Table, columns: tuple[str, ...], dialect: Dialect, how: Inserting

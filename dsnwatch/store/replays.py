@@ -9,8 +9,8 @@ from dsnwatch.model import BounceReport, StoredEvent
 from dsnwatch.store import reports
 from dsnwatch.store.connections import reading
 from dsnwatch.store.rows import event_of, event_row
-from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, SUPPRESSION
+from dsnwatch.store.tallies import TallyWrites
 from dsnwatch.store.values import storable
 
 PAGE = 500
@@ -64,7 +64,7 @@ class ReplayQueries:
         return ((address, id_) for address, id_ in rows)
 
 
-class ReplayWrites(Statements):
+class ReplayWrites(TallyWrites):
     """The writing half; a part of `Writer`."""
 
     def events_of_addresses(self, addresses: Iterable[str]) -> dict[str, list[Reported]]:
@@ -101,6 +101,7 @@ class ReplayWrites(Statements):
             .values({name: bindparam(f"new_{name}") for name in REWRITTEN})
         )
         rows = [event_row(event, self._node) for event in events]
+        self.tally_again(rows)
         self._connection.execute(
             statement,
             [

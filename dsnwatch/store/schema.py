@@ -13,7 +13,7 @@ from dsnwatch.store.faults import foreign, told
 APPLICATION_ID = 0x64736E77
 """Stands in the header of every store of ours: "dsnw"."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """The migrations in order, oldest first; the last is what this version writes."""
 
 HEAD = REVISIONS[-1]

@@ -40,7 +40,6 @@ from dsnwatch.store.rows import (
     quarantine_row,
 )
 from dsnwatch.store.signs import SignWrites
-from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import (
     AUDIT,
     CURSOR,
@@ -54,10 +53,11 @@ from dsnwatch.store.tables import (
     RAW_MESSAGE,
     SUPPRESSION,
 )
+from dsnwatch.store.tally import QUARANTINED
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 
-class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, Statements):
+class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites):
     """The rows of one transaction; all of them are there after it, or none.
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.
@@ -130,7 +130,9 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, Statements):
 
     def add_messages(self, messages: Sequence[StoredMessage]) -> None:
         """Store messages with their octets; none of them may be there already."""
-        self._add(MESSAGE, [message_row(message, self._node) for message in messages])
+        rows = [message_row(message, self._node) for message in messages]
+        self._add(MESSAGE, rows)
+        self.tally_mail((row["arrived_at"], row["stream"], row["kind"]) for row in rows)
         self._add(
             RAW_MESSAGE,
             [{"message_id": message.id, "data": message.raw.data} for message in messages],
@@ -139,7 +141,9 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, Statements):
 
     def add_events(self, events: Sequence[StoredEvent]) -> None:
         """Store events; none of their keys may be there already."""
-        self._add(EVENT, [event_row(event, self._node) for event in events])
+        rows = [event_row(event, self._node) for event in events]
+        self._add(EVENT, rows)
+        self.tally(rows)
 
     def add_news(self, news: Sequence[News], now: datetime) -> None:
         """Put what other systems want to be told into the outbox, for each hook it names."""
@@ -166,12 +170,19 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, Statements):
             at: Now.
         """
         item = QuarantineItem(id_, raw, fingerprint, defects, at)
-        self._add(QUARANTINE, [quarantine_row(item, self._node)], octets="data")
+        row = quarantine_row(item, self._node)
+        self._add(QUARANTINE, [row], octets="data")
+        self.tally_mail([(row["at"], row["stream"], QUARANTINED)])
 
     def remove_quarantine(self, id_: str) -> bool:
         """Take a message out of quarantine; tells whether it was there."""
-        gone = self._connection.execute(delete(QUARANTINE).where(QUARANTINE.c.id == id_))
-        return gone.rowcount > 0
+        this = QUARANTINE.c.id == id_
+        counted = select(QUARANTINE.c.at, QUARANTINE.c.stream).where(this)
+        found = self._connection.execute(counted).first()
+        if found is None:
+            return False
+        self.tally_mail([(found[0], found[1], QUARANTINED)], -1)
+        return self._connection.execute(delete(QUARANTINE).where(this)).rowcount > 0
 
     def audit(  # noqa: PLR0917 - one of each, in the order a sentence would have them
         self,
@@ -250,4 +261,5 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, Statements):
         resting = select(SUPPRESSION.c.event_id).where(SUPPRESSION.c.event_id == EVENT.c.id)
         waiting = select(HELD.c.event_id).where(HELD.c.event_id == EVENT.c.id)
         old = (EVENT.c.id < first_id(before)) & ~resting.exists() & ~waiting.exists()
+        self.note_sweep(first_id(before))
         return self._connection.execute(delete(EVENT).where(old)).rowcount

@@ -1,0 +1,171 @@
+"""Counts of events, kept in the transaction that writes the events: charts, rates, alerts.
+
+Counted once and never asked again, so that what a page costs hangs on the days it shows and not
+on the events there are. A batch is counted in memory, and each table gets one statement.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Insert, Table, case, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from dsnwatch.store.figure_tables import (
+    FINGERPRINT,
+    FINGERPRINT_DAY,
+    TALLY_DAY,
+    TALLY_HOUR,
+    TALLY_MAIL,
+    TALLY_PART,
+)
+from dsnwatch.store.inserts import adding, laid_out
+from dsnwatch.store.rows import Row
+from dsnwatch.store.statements import Statements
+from dsnwatch.store.tables import CURSOR, EVENT
+from dsnwatch.store.tallies_anew import WHOLE_SINCE, anew, fold, whole_since
+from dsnwatch.store.tally import COUNTED, DAY_MICROS, HOUR_MICROS, REST, Counts, Tally
+from dsnwatch.store.values import to_micros
+
+
+def _seen(table: Table, dialect: str) -> Insert:
+    """Insert a fingerprint, or say of it that it was seen before or since."""
+    statement: postgresql.Insert | sqlite.Insert = (
+        postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    )
+    new, old = statement.excluded, table.c
+    later, earlier = new.last_at >= old.last_at, new.first_at < old.first_at
+    changed = {
+        "first_at": case((earlier, new.first_at), else_=old.first_at),
+        "last_at": case((later, new.last_at), else_=old.last_at),
+        "sample": case((later, new.sample), else_=old.sample),
+    }
+    return statement.on_conflict_do_update(index_elements=[old.id], set_=changed)
+
+
+class TallyWrites(Statements):
+    """The writing half of the figures; a part of `Writer`."""
+
+    def tally(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Count events that are new."""
+        if rows:
+            tally = Tally()
+            tally.count(rows)
+            self._add_tally(tally)
+
+    def _add_tally(self, tally: Tally) -> None:
+        """Add what was counted, but for what is less than nothing."""
+        for table, counted in _by_table(tally):
+            self._add_counts(table, counted)
+        self._insert(FINGERPRINT, tally.said_rows(), _seen)
+
+    def _add_counts(self, table: Table, counted: Counts) -> None:
+        """Add numbers to their rows, in the order of their keys: two writers never cross."""
+        names = tuple(column.name for column in table.c)
+        text, order = laid_out(table, names, self._connection.dialect, adding)
+        rows = [(*key, events) for key, events in sorted(counted.items()) if events > 0]
+        if order is None:
+            self._insert(table, [dict(zip(names, row, strict=True)) for row in rows], adding)
+        elif rows:
+            assert tuple(order) == names
+            self._connection.exec_driver_sql(text, rows)
+
+    def tally_again(self, rows: Sequence[Row]) -> None:
+        """Count events otherwise that are about to be rewritten; the old ones still stand.
+
+        Args:
+            rows: As they will be, whole.
+        """
+        wanted = [EVENT.c[name] for name in COUNTED]
+        old = self._among(select(*wanted), EVENT.c.id, [str(row["id"]) for row in rows])
+        before = [dict(row) for row in old.mappings()]
+        change = Tally()
+        change.count(rows)
+        change.count(before, -1)
+        self._add_tally(change)
+        for table, counted in _by_table(change):
+            self._take(table, counted)
+        left = select(FINGERPRINT_DAY.c.id).where(FINGERPRINT_DAY.c.id == FINGERPRINT.c.id).exists()
+        for said in {key[1] for key, events in change.said_on.items() if events < 0}:
+            self._connection.execute(delete(FINGERPRINT).where(FINGERPRINT.c.id == said, ~left))
+
+    def _take(self, table: Table, counted: Counts) -> None:
+        """Count some less; what was folded with others is taken from them."""
+        for key, fewer in sorted((-counted).items()):
+            row: Row = dict(zip([each.name for each in table.primary_key], key, strict=True))
+            this = [table.c[name] == value for name, value in row.items()]
+            left = table.c.events - fewer
+            taken = self._connection.execute(
+                update(table).where(*this, left >= 0).values(events=left)
+            )
+            if taken.rowcount:
+                self._connection.execute(delete(table).where(*this, table.c.events == 0))
+            elif table is TALLY_PART:
+                rest: Row = row | {"part": REST, "events": -fewer}
+                self._insert(table, [rest], adding)
+
+    def tally_mail(self, counted: Iterable[tuple[object, object, object]], times: int = 1) -> None:
+        """Count messages.
+
+        Args:
+            counted: When each arrived, as it is stored; its stream; its kind, or `quarantined`.
+            times: -1 to take them away.
+        """
+        found: Counts = Counter()
+        for at, stream, kind in counted:
+            assert isinstance(at, int)
+            found[at // HOUR_MICROS, stream, kind] += times
+        rows: list[Row] = [
+            {"hour": hour, "stream": stream, "kind": kind, "messages": messages}
+            for (hour, stream, kind), messages in sorted(found.items())
+        ]
+        self._insert(TALLY_MAIL, rows, adding)
+
+    def fold_tallies(self) -> int:
+        """Put the smallest domains and campaigns of days that have too many together.
+
+        Returns:
+            How many days it was.
+        """
+        return fold(self._connection)
+
+    def sweep_tallies(self, hours_before: datetime, fingerprints_before: datetime) -> None:
+        """Let go of hours, and of fingerprints not seen for long; days stay."""
+        hour = to_micros(hours_before) // HOUR_MICROS
+        self._connection.execute(delete(TALLY_HOUR).where(TALLY_HOUR.c.hour < hour))
+        moment = to_micros(fingerprints_before)
+        self._connection.execute(delete(FINGERPRINT).where(FINGERPRINT.c.last_at < moment))
+        day = moment // DAY_MICROS
+        self._connection.execute(delete(FINGERPRINT_DAY).where(FINGERPRINT_DAY.c.day < day))
+
+    def tally_anew(self) -> int:
+        """Count all that is stored once more, as far back as all of it is there.
+
+        Returns:
+            How many events that were.
+        """
+        return anew(self._connection)
+
+    def note_sweep(self, first_kept: str) -> None:
+        """Note before events go which days can no more be counted anew.
+
+        Args:
+            first_kept: The id before which events go.
+        """
+        newest = select(func.max(EVENT.c.occurred_at)).where(EVENT.c.id < first_kept)
+        last = self._connection.scalar(newest)
+        if last is not None:
+            day = last // DAY_MICROS + 1
+            since = whole_since(self._connection)
+            if since is None or day > since:
+                row: Row = {"name": WHOLE_SINCE, "position": str(day), "node": self._node}
+                self._put(CURSOR, [row])
+
+
+def _by_table(tally: Tally) -> tuple[tuple[Table, Counts], ...]:
+    return (
+        (TALLY_HOUR, tally.hours),
+        (TALLY_DAY, tally.days),
+        (TALLY_PART, tally.parts),
+        (FINGERPRINT_DAY, tally.said_on),
+    )
