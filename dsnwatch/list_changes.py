@@ -1,21 +1,18 @@
 """Changes to the suppression list that a person makes, each with its news and its audit line."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from dsnwatch.changes import Changes, Key
-from dsnwatch.list_rows import as_dict
+from dsnwatch.intake import Intake
+from dsnwatch.lists import Listed, as_dict
 from dsnwatch.model import Suppression
-from dsnwatch.policy import merge
+from dsnwatch.store import new_id
 
 if TYPE_CHECKING:
     from dsnwatch.store import Store
     from dsnwatch.subscriptions import Subscriptions
-
-BATCH = 1000
-"""Rows asked for and written at once; all batches of a file are one transaction."""
 
 
 def put(
@@ -68,7 +65,7 @@ def release(
 
 def take_in(
     store: "Store",
-    rows: Iterator[Suppression],
+    rows: Iterable[Suppression],
     name: str,
     because: str,
     who: str,
@@ -76,11 +73,11 @@ def take_in(
     wanted: "Subscriptions",
     dry_run: bool,
 ) -> tuple[int, int]:
-    """Write the rows of a file in one transaction: all of them, or nothing where one is wrong.
+    """Write the rows of a short file: all of them, or nothing where one is wrong.
 
     Args:
         store: Where to.
-        rows: As they are read; an error in one undoes those before it.
+        rows: As they are read; all of them are, before anything is written.
         name: The file, for the audit log.
         because: Why.
         who: For the audit log: `cli:anne`, `web:anne`.
@@ -90,22 +87,11 @@ def take_in(
     Returns:
         How many there were, and how many said more than the list did.
     """
-    if dry_run:
-        return _count(store, rows)
     now = datetime.now(UTC)
-    read = changed = 0
-    with store.write() as writer:
-        changes = Changes(writer, now, who, wanted)
-        while batch := list(islice(rows, BATCH)):
-            read += len(batch)
-            changed += len(changes.put(batch))
-        detail = {"rows": read, "written": changed}
-        writer.audit(now, who, "suppression.import", name, because, detail)
-    return read, changed
-
-
-def _count(store: "Store", rows: Iterable[Suppression]) -> tuple[int, int]:
-    read = changed = 0
-    for read, each in enumerate(rows, start=1):  # noqa: B007  its last value is the count
-        changed += merge(store.suppression(each.address, each.stream), each) is not None
-    return read, changed
+    intake = Intake(store, None, now, who, wanted, again=True)
+    listed = [Listed(name, row) for row in rows]
+    found = intake.compare(listed)
+    if found.changed and not dry_run:
+        for found in intake.write(listed, new_id(now), name, because):  # noqa: B007  the last one counts
+            pass
+    return len(listed), found.changed

@@ -1,7 +1,7 @@
 """Mail that could not be read, and files that are no mail: said, while the rest goes on."""
 
 from dsnwatch.cli.output import say
-from dsnwatch.errors import SourceError
+from dsnwatch.errors import DsnwatchError
 
 COMPLAINTS_AT_MOST = 20
 
@@ -16,7 +16,7 @@ class Failures:
     def __init__(self) -> None:
         self.count = 0
 
-    def add(self, error: SourceError) -> None:
+    def add(self, error: DsnwatchError) -> None:
         """Say one, unless many were said already."""
         self.count += 1
         if self.count <= COMPLAINTS_AT_MOST:

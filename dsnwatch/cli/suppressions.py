@@ -1,8 +1,6 @@
 """`dsnwatch suppressions`: whom not to mail; every change has a reason and is in the audit log."""
 
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,21 +16,19 @@ from dsnwatch.cli.output import (
     Column,
     day,
     json_line,
-    json_text,
     line,
     say,
     table,
 )
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
-from dsnwatch.cli.text_files import text_lines, write_texts
+from dsnwatch.cli.suppression_files import export, import_suppressions, imports, undo
 from dsnwatch.errors import UsageError
-from dsnwatch.list_changes import put, release, take_in
-from dsnwatch.list_rows import HEADING, ORIGINS, as_cells, as_dict, read_rows
+from dsnwatch.list_changes import put, release
+from dsnwatch.lists import ORIGINS, as_dict
 from dsnwatch.model import Suppression
 from dsnwatch.nearest import nearest, see_reason
 from dsnwatch.rfc.address import key
-from dsnwatch.rfc.csv_text import csv_lines
 from dsnwatch.store import SuppressionFilter
 
 app = typer.Typer(
@@ -45,14 +41,6 @@ app = typer.Typer(
 StreamOption = Annotated[
     str,
     typer.Option("--stream", metavar="NAME", help="Only for this kind of mail. [default: all]"),
-]
-RawCellsOption = Annotated[
-    bool,
-    typer.Option(
-        "--raw-cells",
-        help="Leave cells that a spreadsheet would take for a formula as they are, without an "
-        "apostrophe before them.",
-    ),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Those that have run out as well.")]
 
@@ -213,89 +201,8 @@ def remove(
     return int(len(gone) < len(set(wanted)))
 
 
-@app.command(
-    short_help="Write the suppressions to a file.",
-    help="Write the suppressions that hold now to standard output or a file, as CSV or JSON lines.",
-    epilog="""\b
-    For the newsletter program:
-      dsnwatch suppressions export > suppressed.csv
-    For another dsnwatch:
-      dsnwatch suppressions export --format json --output all.jsonl --all
-    """,
-)
-def export(
-    ctx: typer.Context,
-    *,
-    form: Annotated[
-        str, typer.Option("--format", metavar="csv|json", help="What to write.")
-    ] = "csv",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to. [default: standard output]"),
-    ] = None,
-    raw_cells: RawCellsOption = False,
-    lapsed: AllOption = False,
-    limit: LimitOption = None,
-    store: StoreOption = None,
-    config: ConfigOption = None,
-    verbose: VerboseOption = False,
-) -> None:
-    """Stream every row; a file appears whole or not at all."""
-    place = Place(ctx, config=config, store=store, verbose=verbose)
-    wanted = SuppressionFilter(active_at=None if lapsed else datetime.now(UTC))
-    if form not in {"csv", "json"}:
-        raise UsageError(f"--format {form}: is neither csv nor json")
-    with place.store() as opened:
-        write_texts(output, _texts(opened.suppressions(wanted, limit), form=form, raw=raw_cells))
-
-
-@app.command(
-    "import",
-    short_help="Take suppressions in from a file.",
-    help="Take suppressions in from a file that `export` wrote, or any CSV with a column "
-    '"address". All of it or, where a row is wrong, nothing. One that holds as long already stays '
-    "as it is. Exit status 65: a row is wrong.",
-    epilog="""\b
-    What another program knows:
-      dsnwatch suppressions import old.csv --because "from the old list"
-    Look first:
-      dsnwatch suppressions import old.csv --dry-run
-    """,
-)
-def import_suppressions(
-    ctx: typer.Context,
-    *,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV or JSON lines; - is standard input.")
-    ],
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
-    ] = "",
-    raw_cells: RawCellsOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
-    as_json: JsonOption = False,
-    store: StoreOption = None,
-    config: ConfigOption = None,
-    verbose: VerboseOption = False,
-) -> None:
-    """Read rows and write them in one transaction."""
-    place = Place(ctx, config=config, store=store, verbose=verbose)
-    with text_lines(file) as lines, place.store() as opened:
-        rows = read_rows(lines, str(file), datetime.now(UTC), raw=raw_cells)
-        read, written = take_in(
-            opened,
-            rows,
-            str(file),
-            because,
-            who(),
-            wanted=place.subscriptions(),
-            dry_run=dry_run,
-        )
-    if as_json:
-        json_line({"file": str(file), "rows": read, "written": written, "dry_run": dry_run})
-        return
-    end = "would be added or last longer; nothing is written" if dry_run else "added or made longer"
-    line(f"{file}: {read} rows, {written} {end}")
+for _command in (export, import_suppressions, imports, undo):
+    _command(app)
 
 
 def _row(suppression: Suppression) -> tuple[str, ...]:
@@ -306,12 +213,6 @@ def _row(suppression: Suppression) -> tuple[str, ...]:
         day(suppression.since),
         day(suppression.until, never="for ever"),
     )
-
-
-def _texts(found: Iterable[Suppression], *, form: str, raw: bool) -> Iterator[str]:
-    if form == "csv":
-        return csv_lines(HEADING, map(as_cells, found), raw=raw)
-    return (json_text(as_dict(each)) for each in found)
 
 
 def _address(text: str) -> str:

@@ -30,13 +30,14 @@ def csv_lines(
     """Write rows as CSV (RFC 4180, LF), the heading first.
 
     Args:
-        heading: Names of the columns.
+        heading: Names of the columns; none for a file without them.
         rows: Cells as text.
         raw: Leave out the apostrophes of `csv_cell`.
     """
     written = _Written()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(heading)
+    if heading:
+        writer.writerow(heading)
     for row in rows:
         writer.writerow(row if raw else [csv_cell(cell) for cell in row])
         yield written.taken()

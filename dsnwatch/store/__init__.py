@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         DeadLetter,
         EventFilter,
         HookState,
+        ImportMade,
         Leased,
         MessageFilter,
         PartFigures,
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from dsnwatch.store.figure_answers import Counted, Dimension, Fingerprint, Series, Span
     from dsnwatch.store.holds import Hold
     from dsnwatch.store.ids import new_id
+    from dsnwatch.store.queries import IMPORTED
     from dsnwatch.store.writer import Writer
 
 __all__ = [
+    "IMPORTED",
     "Backlog",
     "Counted",
     "DeadLetter",
@@ -41,6 +44,7 @@ __all__ = [
     "Fingerprint",
     "Hold",
     "HookState",
+    "ImportMade",
     "Leased",
     "MessageFilter",
     "PartFigures",
@@ -58,6 +62,7 @@ __all__ = [
 ]
 
 FILES = {
+    "IMPORTED": "queries",
     "Backlog": "answers",
     "Counted": "figure_answers",
     "DeadLetter": "answers",
@@ -67,6 +72,7 @@ FILES = {
     "Fingerprint": "figure_answers",
     "Hold": "holds",
     "HookState": "answers",
+    "ImportMade": "answers",
     "Leased": "answers",
     "MessageFilter": "answers",
     "PartFigures": "answers",

@@ -64,6 +64,24 @@ class SuppressionFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportMade:
+    """An import into the suppression list.
+
+    Attributes:
+        batch: Its id: what undoes it.
+        file: Its name.
+        rows: How many rows of the list are still as it made them.
+    """
+
+    batch: str
+    at: datetime
+    who: str
+    file: str
+    because: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantineItem:
     """A message nobody could read, kept for a person.
 

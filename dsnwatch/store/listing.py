@@ -77,6 +77,15 @@ class ListWrites(Statements):
             statement = delete(FORMER_SUPPRESSION).where(FORMER_SUPPRESSION.c.id == bindparam("i"))
             self._connection.execute(statement, [{"i": id_} for id_ in ids])
 
+    def addresses_of_batch(self, batch: str, limit: int) -> list[str]:
+        """Find addresses with a row of a batch, on the list or behind what is on it now."""
+        found: list[str] = []
+        for table in (SUPPRESSION, FORMER_SUPPRESSION):
+            column = table.c.address
+            of = select(column).where(table.c.batch == batch).distinct().limit(limit - len(found))
+            found += self._connection.scalars(of).all() if len(found) < limit else []
+        return found
+
     def put_releases(self, releases: Sequence[Release]) -> None:
         """Note that addresses were taken off the list; the last time of each stays."""
         self._put(

@@ -4,6 +4,7 @@ Lists come page by page, each page read and let go before it is handed out: memo
 and a slow reader never keeps SQLite from folding its log back into the file.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
 from dsnwatch.model import BounceClass, StoredEvent, StoredMessage, Suppression, Trust
 from dsnwatch.store.answers import (
     EventFilter,
+    ImportMade,
     MessageFilter,
     PartFigures,
     QuarantineItem,
@@ -37,6 +39,7 @@ from dsnwatch.store.rows import (
     suppression_of,
 )
 from dsnwatch.store.tables import (
+    AUDIT,
     EVENT,
     FIGURES,
     HELD,
@@ -48,6 +51,8 @@ from dsnwatch.store.tables import (
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 PAGE = 500
+IMPORTED = "suppression.import"
+"""The verb of an import in the audit log; its subject is the batch, its detail has the file."""
 
 Conditions = list[ColumnElement[bool]]
 
@@ -162,6 +167,33 @@ class Queries:
         keys = [SUPPRESSION.c.address, SUPPRESSION.c.stream]
         for row in self._pages(statement, keys, limit, after):
             yield suppression_of(row)
+
+    def imports(self, limit: int | None = None) -> list[ImportMade]:
+        """List the imports into the suppression list, the latest first."""
+        left = (
+            select(func.count())
+            .where(SUPPRESSION.c.batch == AUDIT.c.subject)
+            .scalar_subquery()
+            .label("left")
+        )
+        statement = (
+            select(AUDIT, left)
+            .where(AUDIT.c.verb == IMPORTED)
+            .order_by(AUDIT.c.id.desc())
+            .limit(limit)
+        )
+        with reading(self._engine, self._where) as connection:
+            return [
+                ImportMade(
+                    row["subject"],
+                    from_micros(row["at"]),
+                    row["who"],
+                    json.loads(row["detail"])["file"],
+                    row["because"],
+                    row["left"],
+                )
+                for row in connection.execute(statement).mappings()
+            ]
 
     def quarantined(
         self, limit: int | None = None, after: str | None = None

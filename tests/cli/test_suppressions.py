@@ -116,7 +116,9 @@ def test_exported_list_is_imported_elsewhere_as_it_was(run: Run, tmp_path: Path,
     run("suppressions", "add", "+b@example.com", "--stream", "newsletter")
     run("suppressions", "export", "--format", form, "--output", "list.txt")
     ran = run("suppressions", "import", "list.txt", "--store", "other.db")
-    assert ran.out == "list.txt: 3 rows, 3 added or made longer\n"
+    assert ran.out.startswith(
+        "dsnwatch (an export of ours), 3 rows\n          3  new on the list\n"
+    )
     before = run("suppressions", "list", "--json").rows
     assert run("suppressions", "list", "--json", "--store", "other.db").rows == before
     assert {(row["origin"], row["rule"]) for row in before} == {
@@ -164,7 +166,8 @@ def test_changes_have_answers_for_machines(run: Run) -> None:
         ("bob@example.com", False),
     ]
     ran = run("suppressions", "import", "-", "--json", stdin=b"address\nanne@example.com\n")
-    assert ran.rows == [{"file": "-", "rows": 1, "written": 1, "dry_run": False}]
+    (told,) = ran.rows
+    assert (told["rows"], told["new"], told["written"], told["dry_run"]) == (1, 1, 1, False)
 
 
 @pytest.mark.parametrize(
@@ -206,12 +209,14 @@ def test_import_goes_never_back_from_for_ever(run: Run) -> None:
     run("suppressions", "add", "bob@example.com")
     row = {"address": "bob@example.com", "until": "2030-01-01T00:00:00Z"}
     ran = run("suppressions", "import", "-", stdin=json.dumps(row).encode())
-    assert "1 rows, 0 added" in ran.out
+    assert "0  new" in ran.out
+    assert "1  on it for as long already" in ran.out
 
 
 def test_dry_import_counts_and_writes_nothing(run: Run) -> None:
     ran = run("suppressions", "import", "-", "--dry-run", stdin=b"address\nanne@example.com\n")
-    assert "1 rows, 1 would be added" in ran.out
+    assert "1  new on the list\n             anne@example.com, manual\n" in ran.out
+    assert "nothing is written" in ran.out
     assert not run("suppressions", "list", "--json").rows
 
 

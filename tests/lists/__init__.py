@@ -1,0 +1,1 @@
+"""Lists in files: formats, and what is checked of people on them."""
