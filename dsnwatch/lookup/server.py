@@ -100,12 +100,12 @@ class LookupServer:
                     self._source.hold()
                     wait = HELD_SECONDS
                 for key, _ in found:
-                    if key.fileobj is self._wake:
-                        return
-                    if key.fileobj is self._server:
+                    if key.data is not None:
+                        self._serve(key.data, now)
+                    elif key.fileobj is self._server:
                         self._accept(now)
                     else:
-                        self._serve(key.data, now)
+                        return
         finally:
             self.close()
             self._source.close()
@@ -187,10 +187,11 @@ class LookupServer:
             sent = client.socket.send(octets)
         except BlockingIOError:
             sent = 0
-        before, client.unsent = client.unsent, octets[sent:]
-        if bool(before) is not bool(client.unsent):
-            wanted = selectors.EVENT_WRITE if client.unsent else selectors.EVENT_READ
-            self._ready.modify(client.socket, wanted, client)
+        if sent == len(octets) and not client.unsent:
+            return  # as nearly always
+        client.unsent = octets[sent:]
+        wanted = selectors.EVENT_WRITE if client.unsent else selectors.EVENT_READ
+        self._ready.modify(client.socket, wanted, client)
 
     def _sweep(self, now: float) -> None:
         for client in [each for each in self._clients if now - each.last > IDLE_SECONDS]:

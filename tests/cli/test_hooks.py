@@ -90,6 +90,12 @@ def test_why_it_failed_is_shown_without_secrets(run: Run, receiver: Receiver) ->
     assert f"http://127.0.0.1:{receiver.port} answered 500 Internal Server Error" in out
     assert "t0ken" not in out
     assert "t0ken" not in run("config", "show").out
+    receiver.status = 410
+    run("hooks", "resume", "crm")
+    work(days=1)
+    assert "410 Gone" in run("hooks", "dead", "crm").out
+    for file in Path(STORE).parent.iterdir():
+        assert b"t0ken" not in file.read_bytes()
 
 
 def test_what_could_not_be_told_is_listed_and_told_again(run: Run, receiver: Receiver) -> None:

@@ -1,5 +1,6 @@
 """Every kind of hook keeps the contract."""
 
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -7,10 +8,14 @@ from contextlib import contextmanager
 from email import message_from_bytes
 from pathlib import Path
 
-from dsnwatch.hooks import Hook, open_hook
+import pytest
+
+from dsnwatch.errors import ConfigError
+from dsnwatch.hooks import Delivery, Hook, open_hook
 from tests.contract_hook import Got, HookContract, a_section
 
 from .builders import Folder, a_free_port, a_receiver
+from .events import NOW, a_failure
 from .mail import a_mail_server
 
 
@@ -126,3 +131,40 @@ class TestSmtp(HookContract):
             to=["postmaster@example.org"],
         )
         yield open_hook(section, Folder(place), 0)
+
+
+THEIRS = """
+from datetime import timedelta
+
+class Hook:
+    batch, every, timeout = 1, timedelta(0), timedelta(seconds=1)
+
+    def __init__(self, told):
+        self.told = told
+
+    def deliver(self, delivery):
+        self.told.append((delivery.id, delivery.attempt))
+
+    def close(self):
+        pass
+
+def make(section, secrets, key):
+    assert (section.options, secrets.node, key) == (("queue=bounces",), "mx1", "hook.0")
+    return Hook(TOLD)
+
+TOLD = []
+"""
+
+
+def test_another_package_may_bring_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "their_package.py").write_text(THEIRS)
+    about = tmp_path / "their_package-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their_package\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[dsnwatch.hooks]\nqueue = their_package:make\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    hook = open_hook(a_section("queue", options=["queue=bounces"]), Folder(tmp_path), 0)
+    hook.deliver(Delivery((a_failure(),), 1, NOW))
+    assert [(a_failure().id, 1)] == importlib.import_module("their_package").TOLD
+    with pytest.raises(ConfigError, match="'quue' is no kind of hook; did you mean 'queue'"):
+        open_hook(a_section("quue"), Folder(tmp_path), 0)

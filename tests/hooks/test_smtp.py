@@ -16,9 +16,9 @@ from dsnwatch.hooks import Delivery
 from dsnwatch.hooks.smtp import SmtpHook, make
 from dsnwatch.model import Kind
 from tests.contract_hook import a_section, numbered
+from tests.servers.certificate import a_certificate
 
 from .builders import Folder
-from .certificates import a_certificate
 from .events import NOW, a_change, a_failure, an_answer
 from .mail import Mail, MailServer, a_mail_server
 
@@ -116,14 +116,16 @@ def test_a_refused_message_is_tried_again(
 def test_with_a_user_it_logs_in_over_tls(tmp_path: Path) -> None:
     certificate = a_certificate(tmp_path, "localhost")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate.chain, certificate.key)
+    tls.load_cert_chain(certificate.certificate, certificate.key)
     (tmp_path / "password").write_text("s3cret\n")
     said = {"user": "dsnwatch", "password_file": "password", "tls": "starttls"}
     with a_mail_server(tls) as server:
         local = {"server": f"localhost:{server.port}"} | said
         with pytest.raises(HookError, match="certificate is not trusted"):
             a_hook(tmp_path, server, **local).deliver(Delivery((a_change(),), 1, NOW))
-        a_hook(tmp_path, server, ca_file="ca.pem", **local).deliver(Delivery((a_change(),), 1, NOW))
+        a_hook(tmp_path, server, ca_file="cert.pem", **local).deliver(
+            Delivery((a_change(),), 1, NOW)
+        )
         (mail,) = server.got
     assert mail.user == "dsnwatch"
 

@@ -18,9 +18,9 @@ from dsnwatch.config_hook import HookSection
 from dsnwatch.errors import ConfigError, HookError, HookGone
 from dsnwatch.hooks import Delivery
 from dsnwatch.hooks.webhook import WebhookHook, make
+from tests.servers.certificate import a_certificate
 
 from .builders import NOW, Folder, Receiver, a_free_port, a_receiver, a_section, some_news
-from .certificates import a_certificate
 
 SECRET, OLD_SECRET = (
     f"whsec_{base64.b64encode(bytes([number]) * 32).decode()}" for number in (1, 2)
@@ -316,7 +316,7 @@ class TestTls:
     def served(self, folder: Path, host: str) -> ssl.SSLContext:
         certificate = a_certificate(folder, host)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.chain, certificate.key)
+        context.load_cert_chain(certificate.certificate, certificate.key)
         return context
 
     def hook(self, hooks: Hooks, receiver: Receiver, **said: Any) -> WebhookHook:  # noqa: ANN401  as above
@@ -324,7 +324,7 @@ class TestTls:
 
     def test_one_that_is_trusted(self, tmp_path: Path, hooks: Hooks) -> None:
         with a_receiver(self.served(tmp_path, "localhost")) as receiver:
-            self.hook(hooks, receiver, ca_file="ca.pem").deliver(a_delivery())
+            self.hook(hooks, receiver, ca_file="cert.pem").deliver(a_delivery())
             assert len(receiver.requests) == 1
 
     def test_one_that_is_not(self, tmp_path: Path, hooks: Hooks) -> None:
@@ -335,16 +335,16 @@ class TestTls:
 
     def test_one_of_another_host(self, tmp_path: Path, hooks: Hooks) -> None:
         with a_receiver(self.served(tmp_path, "elsewhere.example.org")) as receiver:
-            error = complaint(self.hook(hooks, receiver, ca_file="ca.pem"))
+            error = complaint(self.hook(hooks, receiver, ca_file="cert.pem"))
             assert "its certificate is not trusted" in str(error)
 
     def test_none_at_all(self, receiver: Receiver, hooks: Hooks) -> None:
         assert "TLS failed" in str(complaint(self.hook(hooks, receiver)))
 
     def test_a_ca_file_that_is_none(self, receiver: Receiver, hooks: Hooks) -> None:
-        hooks.secret("ca.pem", "no certificate")
+        hooks.secret("cert.pem", "no certificate")
         with pytest.raises(ConfigError, match=r"hook\.0\.ca_file"):
-            self.hook(hooks, receiver, ca_file="ca.pem")
+            self.hook(hooks, receiver, ca_file="cert.pem")
 
 
 def test_secrets_are_in_no_log_and_no_error(
