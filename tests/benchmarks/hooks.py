@@ -335,13 +335,15 @@ def main() -> None:
     options.add_argument("--questions", type=int, default=30_000)
     options.add_argument("--clients", type=int, default=4)
     options.add_argument("--rounds", type=int, default=5)
+    parts = {"rest": at_rest, "lookups": lookups, "deliveries": deliveries}
+    options.add_argument("--only", choices=parts)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
         print(f"{'':44}{'median':>8}{'least':>8}{'most':>8}")
-        at_rest(given, place)
-        lookups(given, place)
-        deliveries(given, place)
+        for name, part in parts.items():
+            if given.only in {None, name}:
+                part(given, place)
 
 
 if __name__ == "__main__":
