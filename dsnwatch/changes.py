@@ -6,6 +6,7 @@ writing transaction.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from dsnwatch.model import Release, Suppression
@@ -54,6 +55,8 @@ class Changes:
             key = (each.address, each.stream)
             before = standing.get(key)
             if merge(before, each) is None:
+                if before is not None and before.event_id and each.origin == "manual":
+                    former.append((new_id(self._now), each))  # it stands when that is taken back
                 continue
             if before is not None and key not in written:
                 former.append((new_id(self._now), before))
@@ -96,6 +99,38 @@ class Changes:
         self._tell("suppression.removed", gone.values(), because)
         return gone
 
+    def without(
+        self, addresses: Iterable[str], gone: Callable[[Suppression], bool]
+    ) -> dict[Key, tuple[Suppression, Suppression | None]]:
+        """Say what the list would say without some of its rows, and change nothing.
+
+        Args:
+            addresses: Whose rows.
+            gone: Says of a row whether it is one of those.
+
+        Returns:
+            What is on the list, and what would be in its place: what it said before, what other
+            events ask for, or nothing.
+        """
+        asked = [*dict.fromkeys(addresses)]
+        standing = {key: row for key, row in self._standing(asked).items() if gone(row)}
+        if not standing:
+            return {}
+        former = self._writer.former_of(asked)
+        releases = self._writer.releases_of(asked)
+        asking = self._writer.suppressing_events(asked)
+        result: dict[Key, tuple[Suppression, Suppression | None]] = {}
+        for key, was in standing.items():
+            last = [one.id for one in releases.get(key[0], ()) if one.stream == key[1]]
+            told = [
+                suppression_by(stored)
+                for stored in asking.get(key[0], ())
+                if stored.decision.stream == key[1] and stored.id > max(last, default="")
+            ]
+            rows = [*(row for _, row in former.get(key, ())), *told]
+            result[key] = (was, longest(sorted(filterfalse(gone, rows), key=_made)))
+        return result
+
     def take_back(
         self,
         addresses: Iterable[str],
@@ -113,31 +148,14 @@ class Changes:
             verb: For the audit log.
 
         Returns:
-            What was on the list, and what is in its place now: what it said before, what other
-            events ask for, or nothing.
+            As `without` does.
         """
         asked = [*dict.fromkeys(addresses)]
-        standing = {key: row for key, row in self._standing(asked).items() if gone(row)}
-        former = self._writer.former_of(asked)
-        self._writer.forget_former([i for rows in former.values() for i, row in rows if gone(row)])
-        if not standing:
-            return {}
-        releases = self._writer.releases_of(asked)
-        asking = self._writer.suppressing_events(asked)
-        result: dict[Key, tuple[Suppression, Suppression | None]] = {}
-        settled: list[str] = []
-        for key, was in standing.items():
-            left = [(id_, row) for id_, row in former.get(key, ()) if not gone(row)]
-            last = [one.id for one in releases.get(key[0], ()) if one.stream == key[1]]
-            told = [
-                suppression_by(stored)
-                for stored in asking.get(key[0], ())
-                if stored.decision.stream == key[1] and stored.id > max(last, default="")
-            ]
-            rows = [*(row for _, row in left), *(row for row in told if not gone(row))]
-            now = longest(sorted(rows, key=_made))
-            settled += [id_ for id_, row in left if row == now]
-            result[key] = (was, now)
+        result = self.without(asked, gone)
+        settled = []
+        for key, rows in self._writer.former_of(asked).items():
+            now = result[key][1] if key in result else None
+            settled += [id_ for id_, row in rows if gone(row) or row == now]
         self._writer.forget_former(settled)
         self._writer.remove_suppressions([key for key, (_, now) in result.items() if now is None])
         self._writer.put_suppressions([now for _, now in result.values() if now is not None])

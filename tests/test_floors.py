@@ -62,6 +62,7 @@ FLOORS = {
         "guarding",
         "sending",
         "holding",
+        "undoing",
         "inbox",
         "outbox",
         "watch",

@@ -39,6 +39,7 @@ COMMANDS = {
     "messages": "messages",
     "quarantine": "quarantine",
     "holds": "holds",
+    "rollback": "rollback",
     "rules": "rules",
     "sent": "sent",
     "verp": "verp",

@@ -127,6 +127,8 @@ def show(
     verbose: VerboseOption = False,
 ) -> None:
     """Print one event and the message it was read from."""
+    from dsnwatch.policy.guards import fingerprint  # noqa: PLC0415  not for `events list`
+
     place = Place(ctx, config=config, store=store, verbose=verbose)
     with place.store() as opened:
         stored = opened.event(id_)
@@ -134,6 +136,7 @@ def show(
             raise UsageError(f"no event '{id_}'; `dsnwatch events list` has their ids")
         message = opened.message(stored.message_id)
         said = event_dict(stored)
+        said["fingerprint"] = fingerprint(stored.event) if stored.event.verdict else None
         said["source"] = message.raw.locator if message else None
         if as_json:
             json_line(said)

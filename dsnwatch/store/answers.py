@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from dsnwatch.model import BounceClass, Kind, News, RawMessage
+from dsnwatch.model import BounceClass, DecisionAction, Kind, News, RawMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,10 @@ class EventFilter:
         since: Occurred at this moment or later.
         until: Occurred before this moment.
         message_id: The ULID of the message that told of it.
+        decision: What was decided.
+        void: "" are those that count; an id those that a rollback or a hold let go of.
+        stored_since: Stored at this moment or later.
+        stored_until: Stored before this moment.
     """
 
     address: str | None = None
@@ -28,6 +32,10 @@ class EventFilter:
     since: datetime | None = None
     until: datetime | None = None
     message_id: str | None = None
+    decision: DecisionAction | None = None
+    void: str | None = None
+    stored_since: datetime | None = None
+    stored_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

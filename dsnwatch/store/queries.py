@@ -32,6 +32,7 @@ from dsnwatch.store.answers import (
     Totals,
 )
 from dsnwatch.store.connections import reading
+from dsnwatch.store.ids import first_id
 from dsnwatch.store.rows import (
     event_of,
     message_of,
@@ -128,7 +129,15 @@ class Queries:
             kind=wanted.kind,
             stream=wanted.stream,
             message_id=wanted.message_id,
+            decision=wanted.decision,
+            void=wanted.void or None,
         )
+        if wanted.void == "":
+            conditions.append(EVENT.c.void.is_(None))
+        if wanted.stored_since is not None:
+            conditions.append(EVENT.c.id >= first_id(wanted.stored_since))
+        if wanted.stored_until is not None:
+            conditions.append(EVENT.c.id < first_id(wanted.stored_until))
         conditions += _between(EVENT.c.occurred_at, wanted.since, wanted.until)
         for row in self._by_id(select(EVENT).where(*conditions), EVENT, limit, after):
             yield event_of(row)
