@@ -47,6 +47,7 @@ COMMANDS = {
     "export": "export",
     "config": "config",
     "db": "db",
+    "backup": "backup",
 }
 """Each command, in the order of the help, and the module of this folder that has it."""
 

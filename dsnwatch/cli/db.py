@@ -1,15 +1,20 @@
 """`dsnwatch db`: the database itself."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import typer
 
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import json_line, line
+from dsnwatch.cli.output import Column, folded, json_line, line, table
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
+from dsnwatch.errors import StoreError
+from dsnwatch.store.examine import check as examine
 from dsnwatch.store.figure_answers import HOURS_KEPT
+from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.schema import HEAD
+from dsnwatch.store.upkeep import compact, give_back, size
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Look after the store."
@@ -52,7 +57,8 @@ def upgrade(
     help="Delete the bytes of messages, the events, and what hooks could not be told, that were "
     "stored longer ago than keep.raw_messages, keep.events and keep.dead_letters say. "
     "Suppressions, the events they rest on, the facts of messages, the audit log and the figures "
-    "by the day stay.",
+    "by the day stay. The room they took goes back to the disk, but for a tenth, which the mail of "
+    "tomorrow takes.",
     epilog="""\b
     Every night, from a timer:
       dsnwatch db sweep
@@ -80,15 +86,121 @@ def sweep(
             if raw or events or dead:
                 detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
                 writer.audit(now, who(), "store.sweep", opened.where, "keep", detail)
+        path = Path(opened.where)
+        given_back, left = give_back(path), size(path)
         if as_json:
-            json_line(
-                {"store": opened.where, "raw_messages": raw, "events": events, "dead_letters": dead}
-            )
+            detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
+            detail |= {"octets_given_back": given_back}
+            json_line({"store": opened.where, **detail})
             return
         line(
-            f"{opened.where}: let go of the bytes of {raw} messages, of {events} events and of "
-            f"{dead} dead letters"
+            f"{opened.where}: let go of the bytes of {raw:,} messages, of {events:,} events and of "
+            f"{dead:,} dead letters; {size_text(given_back)} went back to the disk"
         )
+        if not left.gives_back and left.free:
+            line(
+                f"{size_text(left.free)} more are free in the file; `dsnwatch db compact` gives "
+                "them back, once, and later sweeps what comes then"
+            )
+
+
+@app.command(
+    short_help="Read the whole store, and say whether it is whole.",
+    help="Read every page of the database and see that everything in it that names something finds "
+    "it: events their message, suppressions their event, news their queue. It changes nothing and "
+    "may run beside the daemon. Exit status 1: something is wrong, with what to do about it.",
+    epilog="""\b
+    After the machine fell over:
+      dsnwatch db check
+    """,
+)
+def check(
+    ctx: typer.Context,
+    *,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> int:
+    """Look at the file, and print what was found."""
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    path = store_file(place)
+    hooks = [section.name for section in place.configuration.settings.hook]
+    found, large = examine(path, hooks), size(path)
+    if as_json:
+        json_line(
+            {
+                "store": str(path),
+                "whole": not found.findings,
+                "findings": [{"what": each.what, "cure": each.cure} for each in found.findings],
+                "rows": found.rows,
+                "octets": large.octets,
+                "octets_free": large.free,
+                "octets_log": large.log,
+            }
+        )
+        return 1 if found.findings else 0
+    rows = [(name, f"{count:,}") for name, count in found.rows.items()]
+    table((Column("table", 14), Column("rows", 14, right=True)), rows)
+    line(
+        f"{path}: {size_text(large.octets)}, {size_text(large.free)} of them free; log "
+        f"{size_text(large.log)}"
+    )
+    for each in found.findings:
+        folded(f"{each.what}: {each.cure}", indent="! ", onward="  ")
+    line("something is wrong" if found.findings else "all is well")
+    return 1 if found.findings else 0
+
+
+@app.command(
+    "compact",
+    short_help="Write the store anew, without what is free in it.",
+    help="Write the file anew and small. Nobody else can write to the store meanwhile, and it "
+    "needs as much room again: stop the service first where the store is large. Sweeps give back "
+    "what they free by themselves; this is for stores that were made before they did.",
+    epilog="""\b
+    Once, after `db sweep` said so:
+      dsnwatch db compact
+    """,
+)
+def compact_(
+    ctx: typer.Context,
+    *,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Vacuum, and say what it gave back."""
+    path = store_file(Place(ctx, config=config, store=store, verbose=verbose))
+    given_back = compact(path)
+    if as_json:
+        json_line({"store": str(path), "octets_given_back": given_back})
+    else:
+        line(f"{path}: {size_text(given_back)} went back to the disk")
+
+
+def store_file(place: Place) -> Path:
+    """Find the store's file, without migrating it.
+
+    Raises:
+        StoreError: There is none.
+    """
+    path = sqlite_path(place.store_url())
+    if not path.is_file():
+        raise StoreError(f"store {path}: is not there; name it with --store")
+    place.say_store(path)
+    return path
+
+
+def size_text(octets: int) -> str:
+    """Write a number of octets for people: `12.3 MB`."""
+    number, unit = float(octets), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":  # noqa: PLR2004  as the units are
+            break
+        number /= 1000
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
 
 
 @app.command(

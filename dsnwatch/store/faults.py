@@ -1,12 +1,11 @@
 """What SQLite's errors mean to the person who reads them: one line with the next step each."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from dsnwatch.errors import StoreBusyError, StoreError, StoreFullError, StoreSchemaError
+from dsnwatch.store.disk import ENOUGH_BYTES, free_bytes, is_read_only
 
 BUSY = "another process is writing to it; try again, or see which one it is with `fuser`"
 FULL = "no space left on its disk; make room, then run the command again"
@@ -21,6 +20,10 @@ DAMAGED = (
 )
 NO_RIGHT = (
     "this user may not write to it; give him the file and its folder, or name another with --store"
+)
+READ_ONLY = (
+    "its file system is mounted read-only; find out why (`dmesg`: Linux does so after errors of "
+    "the disk), mount it for writing, or name another place with --store"
 )
 NOT_OPENED = (
     "cannot be opened; see that its folder is there and that this user may write to it, or name "
@@ -45,7 +48,15 @@ ERRORS: dict[int, tuple[type[StoreError], str]] = {
 }
 """By primary result code. Source: https://www.sqlite.org/rescode.html"""
 
-FULL_BELOW_BYTES = 1 << 20
+ON_READ_ONLY = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""What SQLite says of a file system that is mounted read-only, by the moment it finds out."""
 
 
 def translate(error: sqlite3.Error, where: str) -> StoreError | None:
@@ -59,9 +70,11 @@ def translate(error: sqlite3.Error, where: str) -> StoreError | None:
     if code not in ERRORS:
         return None
     # A log that cannot grow its shared memory says "I/O error", not "full".
-    if code == sqlite3.SQLITE_IOERR and _free(where) < FULL_BELOW_BYTES:
+    if code == sqlite3.SQLITE_IOERR and free_bytes(where) < ENOUGH_BYTES:
         code = sqlite3.SQLITE_FULL
     kind, text = ERRORS[code]
+    if code in ON_READ_ONLY and is_read_only(where):
+        kind, text = StoreError, READ_ONLY
     return kind(f"store {where}: {text.format(name=getattr(error, 'sqlite_errorname', ''))}")
 
 
@@ -84,12 +97,3 @@ def told(where: str) -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
-
-
-def _free(where: str) -> int:
-    """Bytes left where the file lies; enough where nobody can tell."""
-    try:
-        disk = os.statvfs(Path(where).parent)
-    except OSError:
-        return FULL_BELOW_BYTES
-    return disk.f_bavail * disk.f_frsize

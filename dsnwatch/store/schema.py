@@ -1,5 +1,6 @@
 """Whose file it is and how old its tables are, told by plain SQL before anything heavy loads."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -8,7 +9,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from dsnwatch.errors import StoreError, StoreSchemaError
-from dsnwatch.store.faults import foreign, told
+from dsnwatch.store.disk import network_kind
+from dsnwatch.store.faults import READ_ONLY, foreign, told
 
 APPLICATION_ID = 0x64736E77
 """Stands in the header of every store of ours: "dsnw"."""
@@ -23,8 +25,13 @@ def make_file(path: Path) -> None:
     """Make an empty database file for its owner's eyes only, and its folder, if not there.
 
     Raises:
-        StoreError: The folder or the file cannot be made.
+        StoreError: The folder or the file cannot be made, or it lies on a network file system.
     """
+    if kind := network_kind(str(path)):
+        raise StoreError(
+            f"store {path}: lies on a network file system ({kind}), whose locks do not keep "
+            "SQLite's log whole; name a place on a disk of this machine with --store"
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Not by opening it: closing it again would drop the locks that another connection of this
@@ -35,6 +42,8 @@ def make_file(path: Path) -> None:
                 owner = path.parent.stat()
                 os.chown(path, owner.st_uid, owner.st_gid)
     except OSError as error:
+        if error.errno == errno.EROFS:
+            raise StoreError(f"store {path}: {READ_ONLY}") from error
         raise StoreError(
             f"store {path}: cannot be made ({error.strerror}); give this user its folder, or name "
             "another with --store"
@@ -49,6 +58,8 @@ def revision_of_file(path: Path, busy_ms: int) -> str | None:
     with told(str(path)), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA busy_timeout={busy_ms:d}")
         found = revision(connection, str(path))
+        if found is None:  # so that a sweep can give pages back; only an empty file takes it
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         if found is None and _write_ahead(connection, busy_ms) != "wal":
             raise StoreError(
                 f"store {path}: its file system has no shared memory (a network one?); name a "
