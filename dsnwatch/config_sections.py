@@ -38,8 +38,10 @@ class StoreSection(Section):
 
     url: str | None = option(
         None,
-        "The database: sqlite:////path/to/dsnwatch.db. Without it $STATE_DIRECTORY/dsnwatch.db, "
-        "else $XDG_STATE_HOME/dsnwatch/dsnwatch.db, else ~/.local/state/dsnwatch/dsnwatch.db.",
+        "The database: sqlite:////path/to/dsnwatch.db, or a PostgreSQL server that several "
+        "machines share: postgresql+psycopg://USER@HOST/DATABASE (docs/scaling.md). Without it "
+        "$STATE_DIRECTORY/dsnwatch.db, else $XDG_STATE_HOME/dsnwatch/dsnwatch.db, else "
+        "~/.local/state/dsnwatch/dsnwatch.db.",
         unit="database URL",
     )
     password_file: Path | None = option(

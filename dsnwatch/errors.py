@@ -8,6 +8,7 @@ DsnwatchError                 one line for a person, with the next step in it
 ├── SourceError           66  mail that cannot be opened or read (EX_NOINPUT)
 ├── StoreError            74  the database said no (EX_IOERR)
 │   ├── StoreBusyError    75  locked by another writer for too long (EX_TEMPFAIL)
+│   │   └── StoreConflictError  another one wrote the same at the same moment
 │   ├── StoreFullError    74  no space left where it lies
 │   └── StoreSchemaError  78  not our database, or one of a newer dsnwatch (EX_CONFIG)
 ├── UnavailableError      69  a service that should answer does not (EX_UNAVAILABLE)
@@ -68,6 +69,10 @@ class StoreBusyError(StoreError):
     """Another process holds the database's write lock."""
 
     exit_status = 75
+
+
+class StoreConflictError(StoreBusyError):
+    """Another transaction wrote the same at the same moment; nothing of this one is stored."""
 
 
 class StoreFullError(StoreError):

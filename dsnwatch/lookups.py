@@ -15,7 +15,7 @@ from dsnwatch.errors import StoreError
 from dsnwatch.lookup import WIRES, Judge, Wire, maps
 from dsnwatch.lookup.server import LookupServer
 from dsnwatch.store import SuppressionFilter
-from dsnwatch.store.changes import Changes
+from dsnwatch.store.changes import changes_at
 from dsnwatch.store.lookup import HeldLookup
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Export:
         self._store = store
         self._path = path
         self._clock = clock
-        self._changes = Changes(store.url)
+        self._changes = changes_at(store.url)
         self._seen = -1
         self._until: datetime | None = None
         self._command_due = False

@@ -6,6 +6,7 @@ time.
 """
 
 import logging
+import os
 import random
 import time
 from collections import deque
@@ -27,6 +28,7 @@ from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import Bearer, Login, Password
 from dsnwatch.sources.imap_tokens import fetch_of
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
+from dsnwatch.store.location import state_folder
 
 if TYPE_CHECKING:
     from dsnwatch.config import Configuration
@@ -384,8 +386,9 @@ def source_of(
 
 
 def tokens_path(store: "Store", name: str) -> Path:
-    """Say where tokens of a person's own login are kept: beside the store."""
-    return Path(store.where).parent / f"mailbox-{name}-tokens.json"
+    """Say where tokens of a person's own login are kept: beside the store, or on this machine."""
+    folder = state_folder(os.environ) if store.shared else Path(store.where).parent
+    return folder / f"mailbox-{name}-tokens.json"
 
 
 def log_recovered(name: str) -> None:

@@ -4,14 +4,14 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError
 
 from dsnwatch.errors import StoreBusyError, UnavailableError
 from dsnwatch.inbox import Inbox
@@ -36,6 +36,7 @@ from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
 from dsnwatch.store import EventFilter, Store, SuppressionFilter, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions, types_named
+from tests.databases import asked, done, locked
 
 TODAY = datetime(2026, 3, 31, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -103,9 +104,8 @@ def a_reading(kind: Kind, address: str = "anne@example.org") -> Reading:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'dsnwatch.db'}"
-    with closing(open_store(url, busy=timedelta(milliseconds=10))) as opened:
+def store(database: str) -> Iterator[Store]:
+    with closing(open_store(database, busy=timedelta(milliseconds=10))) as opened:
         yield opened
 
 
@@ -120,27 +120,16 @@ def states(receipts: Sequence[Receipt]) -> list[str]:
 
 def news(store: Store) -> list[tuple[str, str, dict[str, object]]]:
     """Read the outbox, in order."""
-    with closing(sqlite3.connect(store.where)) as connection:
-        rows = connection.execute("SELECT type, address, payload FROM outbox ORDER BY id")
-        return [(type_, address, json.loads(payload)) for type_, address, payload in rows]
-
-
-@contextmanager
-def locked(store: Store) -> Iterator[None]:
-    """Hold the write lock, as another process would."""
-    with closing(sqlite3.connect(store.where, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
+    found = asked(store.url, "SELECT type, address, payload FROM outbox ORDER BY id")
+    return [
+        (str(type_), str(address), json.loads(str(payload))) for type_, address, payload in found
+    ]
 
 
 def everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
     """Read the rows of every table of ours."""
     tables = ("message", "raw_message", "event", "suppression", "outbox", "quarantine")
-    with closing(sqlite3.connect(store.where)) as connection:
-        return {
-            table: connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - our names
-            for table in tables
-        }
+    return {table: asked(store.url, f"SELECT * FROM {table}") for table in tables}  # noqa: S608  our names
 
 
 def test_a_hard_bounce_is_stored_with_its_event_and_its_suppression(
@@ -434,9 +423,7 @@ def test_each_hook_gets_what_it_wants(store: Store) -> None:
         ]
     )
     Ingest(store, READER, POLICY, lambda: TODAY, wanted).commit([raw(a_bounce())])
-    with closing(sqlite3.connect(store.where)) as connection:
-        rows = connection.execute("SELECT hook, type FROM outbox ORDER BY hook, id").fetchall()
-    assert rows == [
+    assert asked(store.url, "SELECT hook, type FROM outbox ORDER BY hook, id") == [
         ("crm", "suppression.added"),
         ("hard", "bounce.hard"),
         ("hard", "suppression.added"),
@@ -520,17 +507,19 @@ def test_an_event_is_dated_by_its_arrival(
 
 def test_when_the_last_row_cannot_be_written_nothing_is(store: Store, ingest: Ingest) -> None:
     before = everything(store)
-    with closing(sqlite3.connect(store.where)) as connection:
-        connection.execute(
-            "CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END"
-        )
-    with pytest.raises(sqlite3.IntegrityError):
+    done(
+        store.url,
+        "ALTER TABLE outbox ADD CONSTRAINT refuse CHECK (false)"
+        if store.shared
+        else "CREATE TRIGGER refuse BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    with pytest.raises((sqlite3.IntegrityError, DBAPIError)):
         ingest.commit([raw(a_bounce())])
     assert everything(store) == before
 
 
 def test_a_locked_store_is_told_to_the_caller(store: Store, ingest: Ingest) -> None:
-    with locked(store), pytest.raises(StoreBusyError):
+    with locked(store.url), pytest.raises(StoreBusyError):
         ingest.commit([raw(a_bounce())])
     assert states(ingest.commit([raw(a_bounce())])) == ["stored"]
 
@@ -633,7 +622,7 @@ def test_a_store_that_fails_is_told_to_each_who_waits(store: Store, ingest: Inge
     inbox = Inbox(ingest)
     waiting = [inbox.submit(raw(a_full_mailbox(number))) for number in range(3)]
     inbox.stop()
-    with locked(store):
+    with locked(store.url):
         inbox.run()
     assert [type(one.exception(timeout=0)) for one in waiting] == [StoreBusyError] * 3
     assert store.counts().messages == 0

@@ -1,8 +1,9 @@
-"""`dsnwatch check`: may I mail this address? Starts fast: sqlite3 and nothing heavier."""
+"""`dsnwatch check`: may I mail this address? Starts fast: plain SQL and nothing heavier."""
 
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from dsnwatch.cli.place import Place
 from dsnwatch.cli.plain import PlainCommand
 from dsnwatch.errors import DataError, SourceError, UsageError
 from dsnwatch.rfc.address import key
-from dsnwatch.store.location import sqlite_path
+from dsnwatch.store.location import is_server, where_of
 from dsnwatch.store.lookup import Found, SuppressionLookup, said
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -55,11 +56,12 @@ def check(
     url = place.quick_store_url()
     now = datetime.now(UTC)
     suppressed, bad = False, 0
-    path = sqlite_path(url)
+    where = where_of(url)
     with SuppressionLookup(url) as lookup:
-        place.say_store(path)
-        if store is not None and not path.exists():  # mistyped, it would let everybody through
-            raise SourceError(f"{path}: no such store; check --store, or import something into it")
+        place.say_store(where)
+        # Mistyped, it would let everybody through.
+        if store is not None and not is_server(url) and not Path(where).exists():
+            raise SourceError(f"{where}: no such store; check --store, or import something into it")
         for asked, listed in _asked(addresses):
             address = key(asked)
             if not all(address.rpartition("@")[::2]):

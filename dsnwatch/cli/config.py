@@ -7,7 +7,7 @@ import typer
 from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
 from dsnwatch.cli.output import json_line, line
 from dsnwatch.cli.place import Place
-from dsnwatch.store.location import sqlite_path
+from dsnwatch.store.location import where_of
 
 app = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="The configuration."
@@ -37,7 +37,7 @@ def check(
 ) -> None:
     """Load everything the configuration names."""
     place = Place(ctx, config=config, verbose=verbose)
-    sqlite_path(place.store_url())
+    where_of(place.store_url())
     place.reader()
     place.policy()
     place.subscriptions()

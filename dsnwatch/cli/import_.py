@@ -18,7 +18,7 @@ from dsnwatch.cli.output import json_line, line
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.readers import Readers, batches
 from dsnwatch.cli.tally import Tally
-from dsnwatch.errors import SourceError
+from dsnwatch.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,9 +200,14 @@ def _scratch_copy(place: Place) -> "Iterator[Store]":
     """
     from dsnwatch.store import open_store  # noqa: PLC0415  after the processes are forked
     from dsnwatch.store.faults import told  # noqa: PLC0415  likewise
-    from dsnwatch.store.location import sqlite_path  # noqa: PLC0415  likewise
+    from dsnwatch.store.location import is_server, sqlite_path  # noqa: PLC0415  likewise
     from dsnwatch.store.schema import revision  # noqa: PLC0415  likewise
 
+    if is_server(place.store_url()):
+        raise UsageError(
+            "--dry-run works on a copy of the store, and one on a server is not copied; try it on "
+            "an empty one: --store /tmp/trial.db"
+        )
     original = sqlite_path(place.store_url())
     place.say_store(original)
     with TemporaryDirectory(prefix="dsnwatch-") as folder:

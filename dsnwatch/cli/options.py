@@ -21,7 +21,8 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="The store: sqlite:////path/to/file, or a path. [default: as configured]",
+        help="The store: a path, sqlite:////path/to/file or postgresql+psycopg://USER@HOST/DB. "
+        "[default: as configured]",
     ),
 ]
 JsonOption = Annotated[

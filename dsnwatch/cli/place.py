@@ -77,7 +77,9 @@ class Place:
             return self._store
         file = config_file.read(config_file.find(self._config, os.environ))
         self._say_config(file.path)
-        return config_file.store_url(file, os.environ) or _default_url()
+        url = config_file.store_url(file, os.environ) or _default_url()
+        # What a server wants to know (a password) stands in more than one option.
+        return self.store_url() if url.startswith("postgres") else url
 
     @contextmanager
     def store(self) -> Iterator["Store"]:

@@ -98,13 +98,13 @@ def open_store(
     """Open the store, making it where there is none and migrating it where it is old.
 
     Args:
-        url: `sqlite:///PATH` or a path.
+        url: `sqlite:///PATH`, a path, or `postgresql+psycopg://USER@HOST/DATABASE`.
         node: Which machine writes; kept on every row.
         migrate: Whether an older store is brought up to date; else it is refused.
         busy: How long to wait for another writer.
 
     Raises:
-        UsageError: The URL names no SQLite file.
+        UsageError: The URL names no store, or an extra is not installed.
         StoreSchemaError: The file is not ours, is newer, or is older and `migrate` is off.
         StoreError: It cannot be opened, made or migrated.
     """

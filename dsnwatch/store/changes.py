@@ -1,14 +1,45 @@
-"""Has anybody written to the store? One kept connection, plain SQLite."""
+"""Has anybody written to the store? One kept connection, plain SQL."""
 
 import sqlite3
 from contextlib import closing
+from typing import Protocol
 
 from dsnwatch.store.faults import told
-from dsnwatch.store.location import sqlite_path
+from dsnwatch.store.location import is_server, sqlite_path
 
 
-class Changes:
+class Changes(Protocol):
     """Notices writes of others; for one thread, and as long as one likes."""
+
+    def seen(self) -> int:
+        """Give a number that is another one when anything was written since the last time.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+def changes_at(url: str) -> Changes:
+    """Notice what is written to a store, which must be there when it is first asked.
+
+    Raises:
+        UsageError: The URL names none.
+    """
+    if is_server(url):
+        from dsnwatch.store.postgres import need_driver  # noqa: PLC0415  only for a server
+
+        need_driver()
+        from dsnwatch.store.postgres_changes import ServerChanges  # noqa: PLC0415  an extra
+
+        return ServerChanges(url)
+    return FileChanges(url)
+
+
+class FileChanges:
+    """Notices writes to a SQLite file."""
 
     def __init__(self, url: str) -> None:
         """Take note of where the store lies.

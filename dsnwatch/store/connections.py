@@ -11,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from dsnwatch.store.faults import told
+from dsnwatch.store.postgres import begin_writing
+from dsnwatch.store.postgres_faults import translate
 
 CACHE_KIB = 16 * 1024
 CHECKPOINT_PAGES = 16384  # 64 MB: far fewer pages are written twice than with the default of 4 MB
@@ -42,15 +44,26 @@ def reading(engine: Engine, where: str) -> Iterator[Connection]:
         StoreError: Or the subclass that fits.
     """
     with _told(where), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
         yield connection
 
 
 @contextmanager
-def writing(engine: Engine, where: str) -> Iterator[Connection]:
+def writing(
+    engine: Engine, where: str, *, beside: bool = False, rows: bool = False
+) -> Iterator[Connection]:
     """Open a transaction that holds the write lock from its first moment.
 
-    Commits at the end, rolls back on any exception. A deferred transaction that turns into a
-    writer half-way is refused at once when another one wrote meanwhile; hence IMMEDIATE.
+    Commits at the end, rolls back on any exception. In SQLite a deferred transaction that turns
+    into a writer half-way is refused at once when another one wrote meanwhile; hence IMMEDIATE.
+
+    Args:
+        engine: The database.
+        where: What it is called.
+        beside: Whether others may write meanwhile, where the database lets them: then the caller
+            claims what it decides about.
+        rows: Whether the locks on the rows it writes are all it needs.
 
     Raises:
         StoreError: Or the subclass that fits.
@@ -60,18 +73,23 @@ def writing(engine: Engine, where: str) -> Iterator[Connection]:
         engine.connect().execution_options(**{WRITES: True}) as connection,
         connection.begin(),
     ):
+        if engine.dialect.name == "postgresql" and not rows:
+            begin_writing(connection, beside=beside)
         yield connection
 
 
 @contextmanager
 def _told(where: str) -> Iterator[None]:
-    """Do as `faults.told` does, also where SQLAlchemy wrapped SQLite's error in its own."""
+    """Do as `faults.told` does, also where SQLAlchemy wrapped the driver's error in its own."""
     with told(where):
         try:
             yield
         except DBAPIError as error:
             if isinstance(error.orig, sqlite3.Error):
                 raise error.orig from error
+            ours = error.orig and translate(error.orig, where)
+            if ours:
+                raise ours from error
             raise
 
 

@@ -4,6 +4,7 @@ A lane is the queue of one address at one hook. Whoever leases it delivers its r
 the lease ends by itself, so that the lanes of a worker that died are taken by another one.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -16,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    literal_column,
     select,
     update,
 )
@@ -51,18 +51,22 @@ def outbox_rows(news: Sequence[News], node: str) -> list[Row]:
 
 
 def lane_rows(rows: Sequence[Row], now: datetime) -> list[Row]:
-    """Lay out the lanes that rows of `outbox` stand in, due at once where they are new."""
+    """Lay out the lanes that rows of `outbox` stand in, due at once where they are new.
+
+    Each lane once, with the number of its rows for a version, and in one order for everybody.
+    """
     due = to_micros(now)
+    counted = Counter((str(row["hook"]), str(row["address"])) for row in rows)
     return [
         {
-            "hook": row["hook"],
-            "address": row["address"],
+            "hook": hook,
+            "address": address,
             "due": due,
             "attempts": 0,
             "lease": "",
-            "version": 1,
+            "version": count,
         }
-        for row in rows
+        for (hook, address), count in sorted(counted.items())
     ]
 
 
@@ -72,10 +76,11 @@ def into_outbox(outbox: Table, dialect: str) -> Insert:
 
 
 def into_lanes(lane: Table, dialect: str) -> Insert:
-    """Make lanes, and count one row more in those that are there."""
-    return _insert(dialect, lane).on_conflict_do_update(
+    """Make lanes, and count the new rows in those that are there."""
+    statement = _insert(dialect, lane)
+    return statement.on_conflict_do_update(
         index_elements=[lane.c.hook, lane.c.address],
-        set_={"version": lane.c.version + literal_column("1")},
+        set_={"version": lane.c.version + statement.excluded.version},
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 from dsnwatch.errors import StoreSchemaError
 from dsnwatch.store import schema
@@ -10,7 +11,9 @@ from dsnwatch.store.connections import connect_to, reading, writing
 from dsnwatch.store.deliveries import Deliveries
 from dsnwatch.store.figures import FigureQueries
 from dsnwatch.store.holds import HoldQueries
-from dsnwatch.store.location import sqlite_path
+from dsnwatch.store.location import is_server, sqlite_path, where_of
+from dsnwatch.store.postgres import engine_for
+from dsnwatch.store.postgres_schema import revision_on as revision_on_server
 from dsnwatch.store.queries import Queries
 from dsnwatch.store.replays import ReplayQueries
 from dsnwatch.store.signs import SignQueries
@@ -22,32 +25,44 @@ class Store(Queries, HoldQueries, SignQueries, ReplayQueries, FigureQueries):
 
     Attributes:
         url: As it was given.
-        where: The file, for people.
+        where: The file or the server, for people.
+        shared: Whether other machines may use it too.
     """
 
     def __init__(self, url: str, *, node: str, migrate: bool, busy: timedelta) -> None:
-        path = sqlite_path(url)
         self.url = url
-        self.where = str(path)
+        self.where = where_of(url)
+        self.shared = is_server(url)
         self._node = node
         busy_ms = int(busy.total_seconds() * 1000)
-        schema.make_file(path)
-        found = schema.revision_of_file(path, busy_ms)
-        if found not in (None, schema.HEAD) and not migrate:
-            raise StoreSchemaError(
-                f"store {path}: written by an older dsnwatch (schema {found}, this one writes "
-                f"{schema.HEAD}); run `dsnwatch db upgrade`"
-            )
-        super().__init__(connect_to(path, busy_ms), self.where)
-        if found != schema.HEAD:
-            # Alembic costs a fifth of a second: only where there is something to migrate.
-            from dsnwatch.store.upgrade import upgrade  # noqa: PLC0415
+        if self.shared:
+            super().__init__(engine_for(url, busy_ms), self.where)
+        else:
+            path = sqlite_path(url)
+            schema.make_file(path)
+            found = schema.revision_of_file(path, busy_ms)
+            super().__init__(connect_to(path, busy_ms), self.where)
+        try:
+            if self.shared:
+                with reading(self._engine, self.where) as connection:
+                    found = revision_on_server(connection, self.where)
+            self._bring_up_to_date(found, migrate=migrate)
+        except BaseException:
+            self.close()
+            raise
 
-            try:
-                upgrade(self._engine, self.where)
-            except BaseException:
-                self.close()
-                raise
+    def _bring_up_to_date(self, found: str | None, *, migrate: bool) -> None:
+        if found == schema.HEAD:
+            return
+        if found is not None and not migrate:
+            raise StoreSchemaError(
+                f"store {self.where}: written by an older dsnwatch (schema {found}, this one "
+                f"writes {schema.HEAD}); run `dsnwatch db upgrade`"
+            )
+        # Alembic costs a fifth of a second: only where there is something to migrate.
+        from dsnwatch.store.upgrade import upgrade  # noqa: PLC0415
+
+        upgrade(self._engine, self.where)
 
     @contextmanager
     def look(self) -> Iterator[Writer]:
@@ -62,15 +77,20 @@ class Store(Queries, HoldQueries, SignQueries, ReplayQueries, FigureQueries):
             yield Writer(connection, self._node)
 
     @contextmanager
-    def write(self) -> Iterator[Writer]:
+    def write(self, *, beside: bool = False) -> Iterator[Writer]:
         """Open a writing transaction: on disk when the block ends, undone if it raises.
+
+        Args:
+            beside: Others may write meanwhile, where the database lets them; what is decided
+                about has to be claimed (`Writer.claim`) before anything is asked.
 
         Raises:
             StoreBusyError: Another process wrote for longer than we wait.
+            StoreConflictError: Another one wrote the same; do it all again.
             StoreFullError: No space left; nothing of this transaction is stored.
             StoreError: Whatever else keeps the database from taking it.
         """
-        with writing(self._engine, self.where) as connection:
+        with writing(self._engine, self.where, beside=beside) as connection:
             yield Writer(connection, self._node)
 
     @contextmanager
@@ -83,7 +103,7 @@ class Store(Queries, HoldQueries, SignQueries, ReplayQueries, FigureQueries):
         Raises:
             StoreError: As `write` does.
         """
-        opened = reading if readonly else writing
+        opened = reading if readonly else partial(writing, rows=True)
         with opened(self._engine, self.where) as connection:
             yield Deliveries(connection, self._node)
 

@@ -1,19 +1,21 @@
-"""May this address be mailed? One kept connection, plain SQLite, nothing heavy loaded."""
+"""May this address be mailed? One kept connection, plain SQL, nothing heavy loaded."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Self
+from typing import Any, Protocol, Self
 
 from dsnwatch.rfc.date import rfc3339
 from dsnwatch.store.faults import translate
-from dsnwatch.store.location import sqlite_path
+from dsnwatch.store.location import is_server, sqlite_path
 from dsnwatch.store.schema import revision
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 BUSY_MS = 10_000
+
+Rows = list[tuple[Any, ...]]
 
 QUERY = """
     SELECT stream, reason, since, until, event_id, rule, lifted_until FROM suppression
@@ -67,6 +69,110 @@ def said(address: str, found: Found | None) -> dict[str, object]:
     }
 
 
+class Asked(Protocol):
+    """A database with one kept connection, made at the first question; for one thread."""
+
+    def rows(self, query: str, values: Sequence[str | int]) -> Rows:
+        """Ask; a database that is not there yet has no rows.
+
+        Args:
+            query: With a `?` for each value.
+            values: In their order.
+
+        Raises:
+            StoreError: Or the subclass that fits.
+        """
+
+    def hold(self) -> None:
+        """Answer from the state of this moment until `release`, where that is cheaper."""
+
+    def release(self) -> None:
+        """Let go of the state."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
+def asked_at(url: str) -> Asked:
+    """Find the database to ask.
+
+    Raises:
+        UsageError: The URL names none.
+    """
+    if is_server(url):
+        from dsnwatch.store.postgres import need_driver  # noqa: PLC0415  only for a server
+
+        need_driver()
+        from dsnwatch.store.postgres_lookup import AskedServer  # noqa: PLC0415  an extra
+
+        return AskedServer(url)
+    return AskedFile(url)
+
+
+class AskedFile:
+    """A SQLite file."""
+
+    def __init__(self, url: str) -> None:
+        self._path = sqlite_path(url)
+        self._connection: sqlite3.Connection | None = None
+        self._cursor: sqlite3.Cursor | None = None
+
+    def rows(self, query: str, values: Sequence[str | int]) -> Rows:
+        """Ask, by one kept cursor."""
+        try:
+            if self._cursor is None:
+                connection = self._connection or self._connect()
+                if connection is None:
+                    return []
+                self._cursor = connection.cursor()
+            return self._cursor.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            ours = translate(error, str(self._path))
+            if ours is None:
+                raise
+            raise ours from error
+
+    def hold(self) -> None:
+        """Open a transaction; SQLite cannot fold its log back into the file meanwhile.
+
+        A question of its own moment costs two file locks more, which is half of it.
+        """
+        if self._connection is not None and not self._connection.in_transaction:
+            with suppress(sqlite3.Error):  # the next question says what is the matter
+                self._connection.execute("BEGIN")
+
+    def release(self) -> None:
+        """End it."""
+        if self._connection is not None and self._connection.in_transaction:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._cursor = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> sqlite3.Connection | None:
+        """Open the database for reading; None where it is not there, or still without tables."""
+        if not self._path.exists():
+            return None
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+        )
+        try:
+            connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+            if revision(connection, str(self._path)) is None:
+                connection.close()
+                return None
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+
 class SuppressionLookup:
     """Looks addresses up; for one thread, and as long as one likes.
 
@@ -80,10 +186,9 @@ class SuppressionLookup:
             url: As for `open_store`.
 
         Raises:
-            UsageError: The URL names no SQLite file.
+            UsageError: The URL names no store.
         """
-        self._path = sqlite_path(url)
-        self._connection: sqlite3.Connection | None = None
+        self._asked = asked_at(url)
 
     def find(self, address: str, now: datetime, stream: str = "") -> Found | None:
         """Find what keeps this address from being mailed.
@@ -98,19 +203,10 @@ class SuppressionLookup:
             The suppression that holds longest; None where there is none.
 
         Raises:
-            StoreSchemaError: The file is not a store of ours, or a newer version's.
+            StoreSchemaError: It is not a store of ours, or a newer version's.
             StoreError: It cannot be read.
         """
-        try:
-            connection = self._connection or self._connect()
-            if connection is None:
-                return None
-            rows = connection.execute(QUERY, (storable(address),)).fetchall()
-        except sqlite3.Error as error:
-            ours = translate(error, str(self._path))
-            if ours is None:
-                raise
-            raise ours from error
+        rows = self._asked.rows(QUERY, (storable(address),))
         if not rows:
             return None
         streams, moment = ("", storable(stream)), to_micros(now)
@@ -137,9 +233,7 @@ class SuppressionLookup:
 
     def close(self) -> None:
         """Let go of the database."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._asked.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,53 +241,24 @@ class SuppressionLookup:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _connect(self) -> sqlite3.Connection | None:
-        """Open the database for reading; None where it is not there, or still without tables."""
-        if not self._path.exists():
-            return None
-        connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
-        )
-        try:
-            connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-            if revision(connection, str(self._path)) is None:
-                connection.close()
-                return None
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return connection
-
 
 class HeldLookup(SuppressionLookup):
-    """Looks addresses up in the state of one moment, many a second; for one thread.
-
-    A question of its own moment costs two file locks more, which is half of it.
-    """
+    """Looks addresses up in the state of one moment, many a second; for one thread."""
 
     def __init__(self, url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Take note of where the store lies, as `SuppressionLookup`."""
         super().__init__(url)
         self._clock = clock
         self._moment = 0
-        self._cursor: sqlite3.Cursor | None = None
 
     def hold(self) -> None:
-        """Answer from the state of this moment until `release`, which may not be far.
-
-        SQLite cannot fold its log back into the file meanwhile.
-        """
+        """Answer from the state of this moment until `release`, which may not be far."""
         self._moment = to_micros(self._clock())
-        if self._connection is not None and not self._connection.in_transaction:
-            with suppress(sqlite3.Error):  # the next question says what is the matter
-                self._connection.execute("BEGIN")
+        self._asked.hold()
 
     def release(self) -> None:
         """Let go of the state."""
-        if self._connection is not None and self._connection.in_transaction:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
+        self._asked.release()
 
     def since(self, address: str, stream: str) -> date | None:
         """Say since which day (UTC) an address is suppressed; None where it is not.
@@ -207,22 +272,6 @@ class HeldLookup(SuppressionLookup):
         """
         if not (address.isascii() and stream.isascii()) or "\0" in address:
             address, stream = storable(address), storable(stream)
-        try:
-            if self._cursor is None:
-                connection = self._connection or self._connect()
-                if connection is None:
-                    return None
-                self._cursor = connection.cursor()
-            moment = self._moment
-            row = self._cursor.execute(HOLDING, (address, stream, moment, moment)).fetchone()
-        except sqlite3.Error as error:
-            ours = translate(error, str(self._path))
-            if ours is None:
-                raise
-            raise ours from error
-        return None if row is None else date.fromordinal(_DAY_ZERO + row[0] // _MICROS_A_DAY)
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._cursor = None
-        super().close()
+        moment = self._moment
+        rows = self._asked.rows(HOLDING, (address, stream, moment, moment))
+        return date.fromordinal(_DAY_ZERO + rows[0][0] // _MICROS_A_DAY) if rows else None

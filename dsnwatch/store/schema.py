@@ -99,9 +99,18 @@ def revision(connection: sqlite3.Connection, where: str) -> str | None:
             raise foreign(where)
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    if row is None or row[0] not in REVISIONS:
+    return known(row and row[0], where)
+
+
+def known(version: str | None, where: str) -> str:
+    """Give a revision that we know.
+
+    Raises:
+        StoreSchemaError: It is a newer dsnwatch's.
+    """
+    if version not in REVISIONS:
         raise StoreSchemaError(
-            f"store {where}: written by a newer dsnwatch (schema {row and row[0]}, this one "
+            f"store {where}: written by a newer dsnwatch (schema {version}, this one "
             f"knows up to {HEAD}); upgrade dsnwatch, or name another store with --store"
         )
-    return str(row[0])
+    return version

@@ -18,8 +18,10 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from dsnwatch.rfc.json_text import to_json
+from dsnwatch.store import postgres
 from dsnwatch.store.inserts import Inserting, laid_out, over, plain
 from dsnwatch.store.rows import Row
 
@@ -34,6 +36,15 @@ class Statements:
         self._connection = connection
         self._node = node
 
+    def claim(self, names: Iterable[str]) -> None:
+        """Let nobody else decide about these until the transaction ends.
+
+        Args:
+            names: Addresses, fingerprints. In a transaction that writes alone nothing is to do.
+        """
+        if self._connection.dialect.name == "postgresql":
+            postgres.claim(self._connection, names)
+
     def _among(
         self,
         statement: Select[*tuple[Any, ...]],
@@ -42,11 +53,14 @@ class Statements:
     ) -> CursorResult[*tuple[Any, ...]]:
         """Ask for the rows whose column has one of these values.
 
-        SQLite gets them as one parameter: one each costs SQLAlchemy more than the look-up itself.
+        They go as one parameter: one each costs SQLAlchemy more than the look-up itself.
         """
         every = list(values)
         if self._connection.dialect.name == "postgresql":
-            return self._connection.execute(statement.where(column.in_(every)))
+            array = bindparam("among", type_=postgresql.ARRAY(column.type))
+            return self._connection.execute(
+                statement.where(column == func.any(array)), {"among": every}
+            )
         given = func.json_each(bindparam("among")).table_valued("value")
         among = statement.where(column.in_(select(given.c.value)))
         return self._connection.execute(among, {"among": to_json(every)})
@@ -99,7 +113,10 @@ class Statements:
             return
         text, names = laid_out(table, tuple(rows[0]), self._connection.dialect, how)
         if names is None:
-            self._connection.exec_driver_sql(text, [*rows])
+            arrays = {
+                f"a{number}": [row[name] for row in rows] for number, name in enumerate(rows[0])
+            }
+            self._connection.exec_driver_sql(text, arrays)
         elif len(names) == 1:
             self._connection.exec_driver_sql(text, [(row[names[0]],) for row in rows])
         else:

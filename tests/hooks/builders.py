@@ -165,6 +165,8 @@ def a_receiver(tls: SSLContext | None = None) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             body = self.rfile.read(length)
+            if len(body) < length:
+                return  # whoever asked was killed half-way: that is no request
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.requests.append(Request(self.path, headers, body))
             if receiver.respond is not None:

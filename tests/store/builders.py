@@ -36,9 +36,18 @@ OPENED: list[Store] = []
 """What `conftest` closes after each test."""
 
 
+PLACES: dict[Path, str] = {}
+"""Where the store of a test's folder lies, where it is not a file in it."""
+
+
+def url_of(folder: Path) -> str:
+    """Give the URL of the store of this folder."""
+    return PLACES.get(folder, f"sqlite:///{folder / 'a.db'}")
+
+
 def a_store(folder: Path) -> Store:
-    """Open the store in this folder; a lock is waited for 50 ms."""
-    store = open_store(f"sqlite:///{folder / 'a.db'}", node="n1", busy=SOON)
+    """Open the store of this folder; a lock is waited for 50 ms."""
+    store = open_store(url_of(folder), node="n1", busy=SOON)
     OPENED.append(store)
     return store
 

@@ -3,7 +3,6 @@
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from pathlib import Path
 
 from dsnwatch.model import Suppression
 from dsnwatch.store import SuppressionFilter, open_store
@@ -15,7 +14,7 @@ MOMENTS = (None, NOW - DAY, NOW, NOW + DAY)
 STREAMS = ("", "news", "other")
 
 
-def test_a_list_a_look_up_and_a_held_look_up_agree(tmp_path: Path) -> None:
+def test_a_list_a_look_up_and_a_held_look_up_agree(database: str) -> None:
     """Whatever its end, its trial and its stream."""
     rows = [
         Suppression(
@@ -24,7 +23,7 @@ def test_a_list_a_look_up_and_a_held_look_up_agree(tmp_path: Path) -> None:
         )
         for number, (until, lifted, stream) in enumerate(product(MOMENTS, MOMENTS, STREAMS))
     ]  # fmt: skip
-    with closing(open_store(f"sqlite:///{tmp_path}/dsnwatch.db")) as store:
+    with closing(open_store(database)) as store:
         with store.write() as writer:
             writer.put_suppressions(rows)
         active = SuppressionFilter(active_at=NOW)

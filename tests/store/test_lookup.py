@@ -10,14 +10,17 @@ import pytest
 
 from dsnwatch.errors import StoreSchemaError
 from dsnwatch.store.lookup import Found, SuppressionLookup
+from tests.databases import on_sqlite
 
-from .builders import DAY, NOW, a_store, a_suppression
+from .builders import DAY, NOW, a_store, a_suppression, url_of
+
+pytestmark = pytest.mark.usefixtures("placed")
 
 ANNE = "anne@example.org"
 
 
 def a_lookup(tmp_path: Path) -> SuppressionLookup:
-    return SuppressionLookup(f"sqlite:///{tmp_path / 'a.db'}")
+    return SuppressionLookup(url_of(tmp_path))
 
 
 def test_suppressed_address_is_found_with_its_reason(tmp_path: Path) -> None:
@@ -61,6 +64,7 @@ def test_suppression_that_holds_longest_is_told(tmp_path: Path) -> None:
     assert (found.stream, found.until) == ("news", None)
 
 
+@on_sqlite
 def test_missing_store_suppresses_nobody_until_it_is_there(tmp_path: Path) -> None:
     with a_lookup(tmp_path) as lookup:
         assert lookup.find(ANNE, NOW) is None
@@ -86,6 +90,7 @@ def test_look_up_goes_on_while_another_writes(tmp_path: Path) -> None:
         assert lookup.find(ANNE, NOW) is None
 
 
+@on_sqlite
 @pytest.mark.parametrize("content", [b"not a database, but long enough to be read as one\n" * 20])
 def test_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.db").write_bytes(content)
@@ -93,6 +98,7 @@ def test_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes) -> Non
         lookup.find(ANNE, NOW)
 
 
+@on_sqlite
 def test_database_of_another_program_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "a.db")) as other:
         other.execute("CREATE TABLE suppression (address)")
@@ -100,6 +106,7 @@ def test_database_of_another_program_is_refused(tmp_path: Path) -> None:
         lookup.find(ANNE, NOW)
 
 
+@on_sqlite
 def test_look_up_loads_no_database_library() -> None:
     heavy = "sqlalchemy", "sqlmodel", "pydantic", "alembic", "dsnwatch.model"
     code = f"import sys, dsnwatch.store.lookup; print(*(set({heavy}) & set(sys.modules)))"

@@ -309,7 +309,7 @@ def test_folder_in_the_place_of_the_store_is_told(tmp_path: Path) -> None:
 
 def test_other_kinds_of_database_are_refused() -> None:
     with pytest.raises(UsageError, match="sqlite:///PATH"):
-        open_store("postgresql://db.example.com/x", busy=SOON)
+        open_store("mysql://db.example.com/x", busy=SOON)
 
 
 def test_store_says_where_it_lies(tmp_path: Path) -> None:

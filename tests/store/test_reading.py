@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, event
 
 from dsnwatch.model import BounceClass, Kind
 from dsnwatch.store import EventFilter, MessageFilter, Store, SuppressionFilter, queries
+from tests.databases import on_sqlite
 
 from .builders import (
     DAY,
@@ -22,6 +23,7 @@ from .builders import (
     an_event,
 )
 
+pytestmark = pytest.mark.usefixtures("placed")
 SOFT = a_verdict("mailbox_full", BounceClass.SOFT)
 
 
@@ -103,6 +105,7 @@ def test_list_goes_on_while_another_writes(tmp_path: Path, monkeypatch: pytest.M
     assert [each.event.key for each in listed] == ["2", "3", "4", "5"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dsnwatch.errors import StoreConflictError
 from dsnwatch.model import BounceClass, BounceReport, Kind, PastEvent, StatusCode
 from dsnwatch.store import new_id
 from dsnwatch.store.statements import PIECE
+from tests.databases import rows
 
 from .builders import (
     DAY,
@@ -26,17 +27,13 @@ from .builders import (
     a_verdict,
     an_event,
     some_news,
+    url_of,
 )
+
+pytestmark = pytest.mark.usefixtures("placed")
 
 USER_UNKNOWN = StatusCode(5, 1, 1)
 TABLES = ("message", "event", "suppression", "outbox", "cursor", "quarantine", "audit")
-
-
-def rows(path: Path, table: str) -> list[dict[str, object]]:
-    """Read a table as any SQLite tool would."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608
 
 
 def test_message_is_read_back_as_it_was_stored(tmp_path: Path) -> None:
@@ -98,7 +95,7 @@ def test_every_row_bears_the_node_that_wrote_it(tmp_path: Path) -> None:
         writer.add_quarantine("Q", a_raw(b"\0"), "f", ("empty",), NOW)
         writer.audit(NOW, "anne", "test", "all", "why not", {})
     for table in TABLES:
-        assert [row["node"] for row in rows(tmp_path / "a.db", table)] == ["n1"], table
+        assert [row["node"] for row in rows(url_of(tmp_path), table)] == ["n1"], table
 
 
 def test_known_fingerprints_are_found_stored_or_quarantined(tmp_path: Path) -> None:
@@ -113,7 +110,7 @@ def test_known_fingerprints_are_found_stored_or_quarantined(tmp_path: Path) -> N
 
 def test_same_message_is_never_stored_twice(tmp_path: Path) -> None:
     store = a_store(tmp_path)
-    with pytest.raises(sqlite3.IntegrityError), store.write() as writer:
+    with pytest.raises((sqlite3.IntegrityError, StoreConflictError)), store.write() as writer:
         writer.add_messages([a_message(), a_message()])
     assert store.counts(NOW).messages == 0
 
@@ -213,7 +210,7 @@ def test_audit_says_who_did_what_and_why(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     with store.write() as writer:
         writer.audit(NOW, "anne", "suppression.remove", "b@x.test", "he asked", {"was": "hard"})
-    (row,) = rows(tmp_path / "a.db", "audit")
+    (row,) = rows(url_of(tmp_path), "audit")
     assert (row["who"], row["verb"], row["subject"], row["because"]) == (
         "anne",
         "suppression.remove",
@@ -227,7 +224,7 @@ def test_news_lie_in_the_outbox_in_order(tmp_path: Path) -> None:
     store, first, second = a_store(tmp_path), some_news(), some_news()
     with store.write() as writer:
         writer.add_news([first, second], NOW)
-    found = rows(tmp_path / "a.db", "outbox")
+    found = rows(url_of(tmp_path), "outbox")
     assert [(row["id"], row["payload"]) for row in found] == [
         (first.id, first.payload),
         (second.id, second.payload),
