@@ -37,6 +37,7 @@ from dsnwatch.config_sections import (
     option,
 )
 from dsnwatch.config_trust import AttributionSection, TrustSection
+from dsnwatch.config_web import WebSection
 from dsnwatch.errors import ConfigError
 from dsnwatch.rfc.return_path import Key as ReturnPathKey
 from dsnwatch.rfc.return_path import keys_of
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     hook: tuple[HookSection, ...] = option((), "Systems to be told.", unit="sections")
     lookup: tuple[LookupSection, ...] = option((), "Sockets for mail servers.", unit="sections")
     export: tuple[ExportSection, ...] = option((), "Files for mail servers.", unit="sections")
+    web: WebSection = option(WebSection(), "API and pages.", unit="section")
 
     @field_validator("mailbox", "hook")
     @classmethod
@@ -141,6 +143,11 @@ class Configuration:
         password = quote(self.secret(store.password_file, "store.password_file"), safe="")
         host = parts.netloc.rpartition("@")[2]
         return parts._replace(netloc=f"{parts.username}:{password}@{host}").geturl()
+
+    @property
+    def web(self) -> WebSection | None:
+        """Where API and pages are served; None where nothing says `[web]`."""
+        return self.settings.web if "web" in self.settings.model_fields_set else None
 
     def rules_directory(self) -> Path | None:
         """Get the folder with the user's own rules; None where there is none.

@@ -83,7 +83,7 @@ class LookupSection(Section):
     def _here_only(self) -> "LookupSection":
         if not self.allow_remote and not self.listen.startswith(UNIX):
             host, _ = server_of(self.listen)
-            if host != "localhost" and not _is_loopback(host):
+            if host != "localhost" and not is_loopback(host):
                 raise ValueError(f"{self.listen} is no loopback address; that needs allow_remote")
         return self
 
@@ -136,7 +136,8 @@ class ExportSection(Section):
         return value
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether a host, written as an address, is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

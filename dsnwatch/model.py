@@ -75,6 +75,16 @@ class Trust(StrEnum):
     """It is about mail that was never ours: somebody used our name."""
 
 
+class Scope(StrEnum):
+    """What a token lets one do."""
+
+    READ = "read"
+    CHECK = "check"
+    WRITE = "write"
+    ADMIN = "admin"
+    """All of it, hooks too."""
+
+
 class ReceiptState(StrEnum):
     """What became of a message handed to `ingest`; each is said after COMMIT only."""
 
@@ -558,6 +568,29 @@ class Release(NamedTuple):
     who: str
     because: str
     stream: str = ""
+
+
+class Token(NamedTuple):
+    """What lets a program or a person in; of the secret in it only the hash is known.
+
+    Attributes:
+        id: Stands in the token itself, before the secret.
+        name: What it is for, as the operator calls it.
+        hash: SHA-256 of the secret, in hex.
+        until: None is for ever.
+        used_at: When it was last seen, to about a minute.
+        parent: Of a session: the id of the token that it was opened with.
+    """
+
+    id: str
+    name: str
+    hash: str
+    scopes: frozenset[Scope]
+    made_at: datetime
+    made_by: str
+    until: datetime | None = None
+    used_at: datetime | None = None
+    parent: str | None = None
 
 
 class News(NamedTuple):

@@ -19,18 +19,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from dsnwatch.errors import DsnwatchError, StoreError
-from dsnwatch.hooks import subscriptions_of
 from dsnwatch.inbox import Inbox
-from dsnwatch.ingest import Ingest
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.service_parts import (
     Figuring,
+    Loaded,
     Planned,
     Running,
     Surroundings,
@@ -38,14 +36,9 @@ from dsnwatch.service_parts import (
     in_time,
 )
 from dsnwatch.service_plans import PLANNERS, Planner
-from dsnwatch.subscriptions import Subscriptions
 from dsnwatch.watch import watcher_of
 
 if TYPE_CHECKING:
-    from dsnwatch.attribute import Attributor
-    from dsnwatch.config import Configuration
-    from dsnwatch.policy import Policy
-    from dsnwatch.reading import Reader
     from dsnwatch.store import Store
 
 log = logging.getLogger(__name__)
@@ -63,31 +56,6 @@ COLLECT_AFTER = 10_000
 
 SAY_ANYWAY = timedelta(minutes=1)
 """How often where they have not, so that one can see that we live."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What is read at the start and again at each SIGHUP."""
-
-    configuration: "Configuration"
-    reader: "Reader"
-    policy: "Policy"
-    attributor: "Attributor | None" = None
-
-    @property
-    def subscriptions(self) -> Subscriptions:
-        """Which hooks want to be told of what."""
-        return subscriptions_of(self.configuration.settings.hook)
-
-    def ingest(self, store: "Store") -> Ingest:
-        """Make what takes messages in by all this."""
-        return Ingest(
-            store,
-            self.reader,
-            self.policy,
-            subscriptions=self.subscriptions,
-            attributor=self.attributor,
-        )
 
 
 class Service:
@@ -214,7 +182,13 @@ class Service:
         Raises:
             DsnwatchError: Something cannot be planned (nothing has changed then) or started.
         """
-        surroundings = Surroundings(loaded.configuration, self._store, self._inbox.submit)
+        surroundings = Surroundings(
+            loaded.configuration,
+            self._store,
+            self._inbox.submit,
+            lambda: self._loaded,
+            lambda: self.figures,
+        )
         wanted = {
             planned.name: planned
             for planner in self._planners

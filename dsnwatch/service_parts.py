@@ -7,20 +7,26 @@ it tells besides (`busy_since`, `figures`) is made use of.
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from dsnwatch.hooks import subscriptions_of
+from dsnwatch.ingest import Ingest
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from dsnwatch.attribute import Attributor
     from dsnwatch.config import Configuration
+    from dsnwatch.policy import Policy
+    from dsnwatch.reading import Reader
     from dsnwatch.store import Store
 
 log = logging.getLogger(__name__)
@@ -69,16 +75,45 @@ class Figuring(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is read at the start and again at each SIGHUP."""
+
+    configuration: "Configuration"
+    reader: "Reader"
+    policy: "Policy"
+    attributor: "Attributor | None" = None
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Which hooks want to be told of what."""
+        return subscriptions_of(self.configuration.settings.hook)
+
+    def ingest(self, store: "Store") -> Ingest:
+        """Make what takes messages in by all this."""
+        return Ingest(
+            store,
+            self.reader,
+            self.policy,
+            subscriptions=self.subscriptions,
+            attributor=self.attributor,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a part may use.
 
     Attributes:
         submit: Leaves a message at the inbox; see `Inbox.submit`.
+        loaded: Gets what is in force now; another one after each SIGHUP.
+        figures: Gets how each part fares that tells; from any thread.
     """
 
     configuration: "Configuration"
     store: "Store"
     submit: Callable[[RawMessage, float], "Future[Receipt]"]
+    loaded: Callable[[], Loaded]
+    figures: Callable[[], Mapping[str, MailboxFigures]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.hooks import open_hook
 from dsnwatch.lookups import Export, server
 from dsnwatch.outbox import Worker
-from dsnwatch.service_parts import Planned, Surroundings, ThreadPart
+from dsnwatch.service_parts import LoopPart, Planned, Surroundings, ThreadPart
 from dsnwatch.sources.listener import Listener, listener_of, return_path_keys
 from dsnwatch.watch import Watcher, watcher_of
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dsnwatch.config import Configuration
     from dsnwatch.config_listener import ListenerSection
     from dsnwatch.config_lookup import ExportSection, LookupSection
+    from dsnwatch.config_web import WebSection
 
 Planner = Callable[["Configuration"], Iterable[Planned]]
 
@@ -98,5 +99,24 @@ def _export(section: "ExportSection", around: "Surroundings") -> Export:
     return Export(section, around.store, around.configuration.beside(section.path))
 
 
-PLANNERS: Sequence[Planner] = (hooks, lookups, mailboxes, listeners)
+def web(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for API and pages, where there is a `[web]`."""
+    section = configuration.web
+    if section is None:
+        return
+    files = [
+        configuration.beside(path) for path in (section.tls_cert_file, section.tls_key_file) if path
+    ]
+    # A certificate that was renewed makes it another part, so that SIGHUP takes it over.
+    ages = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
+    yield Planned("web", (section, ages), partial(_web, section))
+
+
+def _web(section: "WebSection", around: "Surroundings") -> LoopPart:
+    from dsnwatch.http.part import WebPart  # noqa: PLC0415  FastAPI, only where it is asked for
+
+    return WebPart(section, around)
+
+
+PLANNERS: Sequence[Planner] = (hooks, lookups, mailboxes, listeners, web)
 """What reads the parts to run from the configuration, in the order they are started."""

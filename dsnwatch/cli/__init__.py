@@ -45,6 +45,7 @@ COMMANDS = {
     "verp": "verp",
     "hooks": "hooks",
     "export": "export",
+    "token": "token",
     "config": "config",
     "db": "db",
     "backup": "backup",

@@ -102,7 +102,8 @@ def once(
     verbose: VerboseOption = False,
 ) -> None:
     """Sweep, and show the figures."""
-    from dsnwatch.service import Loaded, sweep_once  # noqa: PLC0415  not for --help
+    from dsnwatch.service import sweep_once  # noqa: PLC0415  not for --help
+    from dsnwatch.service_parts import Loaded  # noqa: PLC0415  likewise
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)

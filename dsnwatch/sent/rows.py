@@ -1,7 +1,7 @@
 """What was sent, as CSV: `time`, `recipient` or `count`, `stream`, `campaign`, `message_id`."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from dsnwatch.errors import SourceError
@@ -56,7 +56,7 @@ def read(lines: Iterable[str], name: str) -> Iterator[Sent | SourceError]:
             if cells is None:
                 return
             if any(cells):
-                yield _sent({what: cells[at].strip() for what, at in places.items()})
+                yield sent_of({what: cells[at].strip() for what, at in places.items()})
         except (ValueError, IndexError, OverflowError) as error:
             said = "has fewer cells than line 1" if isinstance(error, IndexError) else error
             yield SourceError(f"{name}, line {reader.line_num}: {said}; mend the row")
@@ -64,7 +64,12 @@ def read(lines: Iterable[str], name: str) -> Iterator[Sent | SourceError]:
             yield SourceError(f"{name}, line {reader.line_num}: is not CSV ({error})")
 
 
-def _sent(row: dict[str, str]) -> Sent:
+def sent_of(row: Mapping[str, str]) -> Sent:
+    """Make a fact of a row: texts by the names of `COLUMNS`.
+
+    Raises:
+        ValueError: It cannot be meant.
+    """
     at, address = _moment(row["time"]), key(row.get("recipient", ""))
     if address and not all(address.rpartition("@")[::2]):
         raise ValueError(f"'{row['recipient'][:80]}' is no address")

@@ -36,6 +36,8 @@ class EventFilter:
     void: str | None = None
     stored_since: datetime | None = None
     stored_until: datetime | None = None
+    provider: str | None = None
+    campaign: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,9 +232,13 @@ class Deliveries:
         count, oldest = self._connection.execute(waiting).one()
         return Backlog(count, oldest, self._connection.scalar(dead) or 0)
 
-    def dead_letters(self, hook: str) -> Iterator[DeadLetter]:
-        """List what a hook could not tell, in the order it came about."""
-        after = ""
+    def dead_letters(self, hook: str, after: str = "") -> Iterator[DeadLetter]:
+        """List what a hook could not tell, in the order it came about.
+
+        Args:
+            hook: Its name.
+            after: Go on behind this id.
+        """
         while True:
             page = (
                 select(DEAD_LETTER)

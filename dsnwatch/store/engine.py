@@ -17,10 +17,11 @@ from dsnwatch.store.postgres_schema import revision_on as revision_on_server
 from dsnwatch.store.queries import Queries
 from dsnwatch.store.replays import ReplayQueries
 from dsnwatch.store.signs import SignQueries
+from dsnwatch.store.tokens import TokenQueries
 from dsnwatch.store.writer import Writer
 
 
-class Store(Queries, HoldQueries, SignQueries, ReplayQueries, FigureQueries):
+class Store(Queries, HoldQueries, SignQueries, ReplayQueries, FigureQueries, TokenQueries):
     """An open database; threads may share it, forked processes may not.
 
     Attributes:

@@ -75,6 +75,8 @@ class Queries:
         wanted: MessageFilter | None = None,
         limit: int | None = None,
         after: str | None = None,
+        *,
+        newest: bool = False,
     ) -> Iterator[StoredMessage]:
         """List messages in the order they were stored; without their octets.
 
@@ -82,11 +84,13 @@ class Queries:
             wanted: Which; None is all.
             limit: How many at most; None is all.
             after: Go on behind this id.
+            newest: The last one first.
         """
         wanted = wanted or MessageFilter()
         conditions = _equal(MESSAGE, kind=wanted.kind, dialect=wanted.dialect, stream=wanted.stream)
         conditions += _between(MESSAGE.c.arrived_at, wanted.since, wanted.until)
-        for row in self._by_id(select(MESSAGE).where(*conditions), MESSAGE, limit, after):
+        statement = select(MESSAGE).where(*conditions)
+        for row in self._by_id(statement, MESSAGE, limit, after, newest=newest):
             yield message_of(row)
 
     def raw(self, message_id: str, at_most: int | None = None) -> bytes | None:
@@ -111,6 +115,8 @@ class Queries:
         wanted: EventFilter | None = None,
         limit: int | None = None,
         after: str | None = None,
+        *,
+        newest: bool = False,
     ) -> Iterator[StoredEvent]:
         """List events in the order they were stored.
 
@@ -118,6 +124,7 @@ class Queries:
             wanted: Which; None is all.
             limit: How many at most; None is all.
             after: Go on behind this id.
+            newest: The last one first.
         """
         wanted = wanted or EventFilter()
         conditions = _equal(
@@ -131,6 +138,8 @@ class Queries:
             message_id=wanted.message_id,
             decision=wanted.decision,
             void=wanted.void or None,
+            provider=wanted.provider,
+            campaign=wanted.campaign,
         )
         if wanted.void == "":
             conditions.append(EVENT.c.void.is_(None))
@@ -139,7 +148,8 @@ class Queries:
         if wanted.stored_until is not None:
             conditions.append(EVENT.c.id < first_id(wanted.stored_until))
         conditions += _between(EVENT.c.occurred_at, wanted.since, wanted.until)
-        for row in self._by_id(select(EVENT).where(*conditions), EVENT, limit, after):
+        statement = select(EVENT).where(*conditions)
+        for row in self._by_id(statement, EVENT, limit, after, newest=newest):
             yield event_of(row)
 
     def suppression(self, address: str, stream: str = "") -> Suppression | None:
@@ -268,8 +278,11 @@ class Queries:
         table: Table,
         limit: int | None,
         after: str | None,
+        *,
+        newest: bool = False,
     ) -> Iterator[RowMapping]:
-        return self._pages(statement, [table.c.id], limit, None if after is None else (after,))
+        behind = None if after is None else (after,)
+        return self._pages(statement, [table.c.id], limit, behind, newest=newest)
 
     def _pages(
         self,
@@ -277,15 +290,19 @@ class Queries:
         keys: Sequence[ColumnElement[str]],
         limit: int | None,
         after: tuple[str, ...] | None,
+        *,
+        newest: bool = False,
     ) -> Iterator[RowMapping]:
         """Give rows in the order of their keys, one page in memory at a time."""
-        statement = statement.order_by(*keys)
+        statement = statement.order_by(*(key.desc() if newest else key for key in keys))
         left = limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
             page = statement.limit(size)
             if after is not None:
-                page = page.where(keys[0] > after[0] if len(keys) == 1 else tuple_(*keys) > after)
+                place = keys[0] if len(keys) == 1 else tuple_(*keys)
+                behind = after[0] if len(keys) == 1 else after
+                page = page.where(place < behind if newest else place > behind)
             with reading(self._engine, self._where) as connection:
                 rows = connection.execute(page).mappings().all()
             yield from rows

@@ -375,6 +375,27 @@ class FiguresRow(SQLModel, table=True):
     """A JSON object."""
 
 
+class TokenRow(SQLModel, table=True):
+    """What lets a program or a person in: a token, or a session opened with one."""
+
+    __tablename__ = "token"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    hash: str = Field(sa_type=Text)
+    """SHA-256 of the secret, in hex; the secret itself is nowhere."""
+    scopes: str = Field(sa_type=Text)
+    """With a blank between."""
+    made_at: int = Field(sa_type=BigInteger)
+    made_by: str = Field(sa_type=Text)
+    until: int | None = Field(sa_type=BigInteger)
+    used_at: int | None = Field(sa_type=BigInteger)
+    parent: str | None = Field(sa_type=Text)
+    """Of a session: the token it was opened with."""
+    node: str = Field(sa_type=Text)
+
+
 class QuarantineRow(SQLModel, table=True):
     """A message that could not be read, with its octets, waiting for a person."""
 
@@ -435,5 +456,6 @@ DEAD_LETTER = _TABLES["dead_letter"]
 HOOK = _TABLES["hook"]
 CURSOR = _TABLES["cursor"]
 FIGURES = _TABLES["figures"]
+TOKEN = _TABLES["token"]
 QUARANTINE = _TABLES["quarantine"]
 AUDIT = _TABLES["audit"]

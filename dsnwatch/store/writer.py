@@ -54,10 +54,11 @@ from dsnwatch.store.tables import (
     SUPPRESSION,
 )
 from dsnwatch.store.tally import QUARANTINED
+from dsnwatch.store.tokens import TokenWrites
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 
-class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites):
+class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, TokenWrites):
     """The rows of one transaction; all of them are there after it, or none.
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.

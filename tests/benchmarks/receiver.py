@@ -20,8 +20,8 @@ from dsnwatch.config import Configuration, Settings
 from dsnwatch.model import RawMessage, Receipt
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
-from dsnwatch.service import Loaded, serve
-from dsnwatch.service_parts import Planned, Surroundings
+from dsnwatch.service import serve
+from dsnwatch.service_parts import Loaded, Planned, Surroundings
 from dsnwatch.sources.listener import Listener, listener_of
 from dsnwatch.store import open_store
 

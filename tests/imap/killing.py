@@ -14,7 +14,8 @@ from pathlib import Path
 from dsnwatch import config
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
-from dsnwatch.service import Loaded, serve
+from dsnwatch.service import serve
+from dsnwatch.service_parts import Loaded
 from dsnwatch.store import open_store
 
 

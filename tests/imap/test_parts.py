@@ -18,8 +18,8 @@ from dsnwatch.config_file import ConfigFile
 from dsnwatch.errors import DsnwatchError, UnavailableError
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
-from dsnwatch.service import Loaded, Service
-from dsnwatch.service_parts import LoopPart, Planned, Running, ThreadPart
+from dsnwatch.service import Service
+from dsnwatch.service_parts import Loaded, LoopPart, Planned, Running, ThreadPart
 from tests.imap.builders import a_store
 
 

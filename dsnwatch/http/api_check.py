@@ -1,0 +1,82 @@
+"""`/v1/check`: may this address be mailed?"""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import orjson
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Response
+
+from dsnwatch.http.access import Checks
+from dsnwatch.http.desk import Desk, Here
+from dsnwatch.http.problems import Refused
+from dsnwatch.http.shapes import Asked, Checked, CheckedAll
+from dsnwatch.rfc.address import key
+from dsnwatch.store.lookup import said
+
+router = APIRouter(tags=["check"])
+
+
+@router.get("/check", response_model=Checked, summary="Ask about one address")
+async def check(
+    desk: Here,
+    _: Checks,
+    address: Annotated[str, Query(max_length=998, description="name@domain")],
+    stream: Annotated[
+        str, Query(max_length=200, description="The kind of mail that is to be sent.")
+    ] = "",
+) -> Response:
+    """Say whether an address may be mailed, and if not, why.
+
+    A single question takes some microseconds, and so it is asked in the loop itself.
+    """
+    wanted = address_of(address)
+    if desk.quick:
+        found = desk.lookups.here().find(wanted, desk.clock(), stream)
+        return _json(said(wanted, found))
+    return _json((await run_sync(_look_up, desk, [wanted], stream))[0])
+
+
+@router.post("/check", response_model=CheckedAll, summary="Ask about up to 10,000 addresses")
+def check_all(desk: Here, _: Checks, asked: Asked) -> Response:
+    """Say which of many addresses may be mailed, all at one moment or nearly so."""
+    wanted = [(each, key(each)) for each in asked.addresses]
+    invalid = [each for each, address in wanted if not is_address(address)]
+    good = [address for _, address in wanted if is_address(address)]
+    results = _look_up(desk, good, asked.stream)
+    return _json(
+        {
+            "results": results,
+            "suppressed": sum(bool(each["suppressed"]) for each in results),
+            "invalid": invalid,
+        }
+    )
+
+
+def _look_up(desk: Desk, addresses: list[str], stream: str) -> list[dict[str, object]]:
+    """Look addresses up in this thread, over a connection of its own."""
+    now, lookup = desk.clock(), desk.lookups.here()
+    return [said(address, lookup.find(address, now, stream)) for address in addresses]
+
+
+def is_address(text: str) -> bool:
+    """Say whether a normalised text has both halves of an address."""
+    return all(text.rpartition("@")[::2])
+
+
+def address_of(text: str) -> str:
+    """Normalise an address.
+
+    Raises:
+        Refused: It is none.
+    """
+    address = key(text)
+    if not is_address(address):
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"'{text[:80]}' is no address; write name@domain"
+        )
+    return address
+
+
+def _json(value: object) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")

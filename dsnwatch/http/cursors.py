@@ -1,0 +1,47 @@
+"""Cursors: where a list goes on. They say what was given last, so changes meanwhile do no harm.
+
+Whatever stands in the list from the first page to the last is given once; what comes or goes
+meanwhile is given or not.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Query
+
+from dsnwatch.http.problems import Refused
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
+After = Annotated[
+    str | None, Query(max_length=2000, description="`next` of the page before, to go on behind it.")
+]
+
+
+def written(values: Sequence[str]) -> str:
+    """Write down where to go on."""
+    return urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def read(text: str | None, length: int) -> tuple[str, ...] | None:
+    """Read where to go on; None is the beginning.
+
+    Raises:
+        Refused: We never gave such a cursor.
+    """
+    if text is None:
+        return None
+    try:
+        values = json.loads(urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
+    except (ValueError, Error, RecursionError):
+        values = None
+    if (
+        not isinstance(values, list)
+        or len(values) != length
+        or not all(isinstance(each, str) for each in values)
+    ):
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "cursor: give `next` of the page before")
+    return tuple(values)

@@ -1,0 +1,83 @@
+"""What answering a request takes: the store, what the daemon has loaded, the clock."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import local
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from dsnwatch.config_web import WebSection
+from dsnwatch.http.keys import Keys
+from dsnwatch.metrics import MailboxFigures
+from dsnwatch.store.lookup import SuppressionLookup
+
+if TYPE_CHECKING:
+    from dsnwatch.service_parts import Loaded
+    from dsnwatch.store import Store
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Lookups:
+    """Answers whether addresses may be mailed, over one kept connection a thread.
+
+    Args:
+        url: Of the store.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._mine = local()
+
+    def here(self) -> SuppressionLookup:
+        """Get this thread's own."""
+        found: SuppressionLookup | None = getattr(self._mine, "lookup", None)
+        if found is None:
+            found = self._mine.lookup = SuppressionLookup(self._url)
+        return found
+
+    def close(self) -> None:
+        """Let go of this thread's own; those of other threads go with them."""
+        self.here().close()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every request may use.
+
+    Attributes:
+        store: Read and written in threads of the pool.
+        section: `[web]`.
+        loaded: Gets the configuration, rules and policy in force.
+        figures: Gets how the mailboxes fare.
+        keys: Knows tokens.
+        lookups: Answer single questions in the loop itself: some microseconds each.
+        clock: Tells the time.
+    """
+
+    store: "Store"
+    section: WebSection
+    loaded: "Callable[[], Loaded]"
+    figures: Callable[[], Mapping[str, MailboxFigures]]
+    keys: Keys
+    lookups: Lookups
+    clock: Callable[[], datetime] = _utc_now
+
+    @property
+    def quick(self) -> bool:
+        """Whether a look-up goes over no network, and may be done in the loop."""
+        return not self.store.url.startswith("postgres")
+
+
+async def _desk(request: Request) -> Desk:
+    desk = request.app.state.desk
+    assert isinstance(desk, Desk)
+    return desk
+
+
+Here = Annotated[Desk, Depends(_desk)]
+"""The desk, as a parameter of a route."""

@@ -1,0 +1,175 @@
+"""Serves API and pages in the daemon's loop."""
+
+import asyncio
+import logging
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from ssl import SSLError
+from typing import TYPE_CHECKING
+
+import uvicorn
+from anyio.to_thread import current_default_thread_limiter
+
+from dsnwatch.config_hook import server_of
+from dsnwatch.config_lookup import UNIX
+from dsnwatch.errors import ConfigError, UnavailableError
+from dsnwatch.http.app import application
+from dsnwatch.http.desk import Desk, Lookups
+from dsnwatch.http.keys import Keys
+
+if TYPE_CHECKING:
+    from dsnwatch.config_web import WebSection
+    from dsnwatch.service_parts import Surroundings
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+"""Threads that requests may keep waiting in the store, all together."""
+
+CONNECTIONS = 500
+LONGEST_HEAD = 64 << 10
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the daemon."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+class WebPart:
+    """Serves one `[web]` section.
+
+    Args:
+        section: Where to listen, and whom to let in.
+        around: What there is to be served.
+
+    Raises:
+        UnavailableError: It cannot listen there.
+        ConfigError: The certificate cannot be used.
+    """
+
+    def __init__(self, section: "WebSection", around: "Surroundings") -> None:
+        store = around.store
+        self._lookups = Lookups(store.url)
+        desk = Desk(store, section, around.loaded, around.figures, Keys(store), self._lookups)
+        beside = around.configuration.beside
+        certificate, key = (
+            str(beside(path)) if path else None
+            for path in (section.tls_cert_file, section.tls_key_file)
+        )
+        config = uvicorn.Config(
+            application(desk),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=3,
+            h11_max_incomplete_event_size=LONGEST_HEAD,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
+        try:
+            config.load()
+        except (OSError, SSLError) as error:
+            raise ConfigError(
+                f"web.tls_cert_file: {certificate} cannot be used ({error}); give a PEM file with "
+                "the chain, and its key"
+            ) from error
+        self._server = _Server(config)
+        self._listen = section.listen
+        self._socket = _listen(section)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on; 0 on a unix socket."""
+        name = self._socket.getsockname()
+        return int(name[1]) if isinstance(name, tuple) else 0
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        current_default_thread_limiter().total_tokens = THREADS
+        self._task = asyncio.create_task(self._server.serve([self._socket]))
+        while not self._server.started and not self._task.done():  # noqa: ASYNC110  uvicorn's way
+            await asyncio.sleep(0)
+        if self._task.done():
+            await self._task
+        log_serving(self._listen, self.port)
+
+    async def stop(self, grace: timedelta) -> None:
+        """Take nothing new, and let what is under way end."""
+        del grace  # uvicorn has its own, which is shorter
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._socket.close()
+        self._lookups.close()
+        if self._listen.startswith(UNIX):
+            _remove(self._listen.removeprefix(UNIX))
+
+
+def _listen(section: "WebSection") -> socket.socket:
+    """Open the socket.
+
+    Raises:
+        UnavailableError: It cannot be had.
+    """
+    try:
+        if section.listen.startswith(UNIX):
+            return _unix(Path(section.listen.removeprefix(UNIX)), int(section.mode, 8))
+        host, port = server_of(section.listen)
+        assert port is not None
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot listen on {section.listen} ({error.strerror}); free it, or set web.listen"
+        ) from error
+
+
+def _remove(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+
+
+def _unix(path: Path, mode: int) -> socket.socket:
+    """Bind a Unix socket; one that a dead process left behind makes way."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.lstat().st_mode) and not _answers(path):
+            path.unlink()
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        listening.bind(str(path))
+        path.chmod(mode)
+        listening.listen(1024)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(1)
+        try:
+            asking.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+        return True
+
+
+def log_serving(listen: str, port: int) -> None:
+    """Say where API and pages are."""
+    where = f"{listen.rpartition(':')[0]} port {port}" if port else listen
+    log.info("web: %s", where)
