@@ -11,12 +11,11 @@ from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
-import ahocorasick
-
 from dsnwatch.events import DetailsData
 from dsnwatch.model import Details, Fault, RecipientStatus, Verdict
 from dsnwatch.rfc.address import find_all, key
 from dsnwatch.rules.blocklists import blocklists
+from dsnwatch.rules.literals import Literals
 
 MAX_LOOKED_AT = 2000
 """Characters of the diagnostic, and of the prose, that are looked at."""
@@ -46,7 +45,7 @@ def details(said: RecipientStatus, verdict: Verdict) -> Details:
     low = own.lower()
     blocked = blocklist = url = retry_after = queue_id = None
     forwarded = _forwarded(said)
-    if next(_TRACES.iter(low), None) is not None:
+    if _TRACES.stand_in(low):
         url = _help_url(own)
         retry_after = _retry_after(low)
         queue_id = _queue_id(own)
@@ -87,21 +86,14 @@ def of_dict(given: Mapping[str, Any]) -> Details:
     )
 
 
-def _traces() -> ahocorasick.Automaton:
-    """Words without one of which a text tells nothing more; nearly all texts have none."""
-    words = (
+_TRACES = Literals(
+    (
         "again", "changed", "come back", "deferred", "forward", "gsmtp", "id=", "listed",
         "listing", "moved", "new address", "now at", "please", "qid", "queue", "r=", "reconnect",
         "retry", "throttled", "wait", "://",
-    )  # fmt: skip
-    automaton = ahocorasick.Automaton()
-    for word in words:
-        automaton.add_word(word, word)
-    automaton.make_automaton()
-    return automaton
-
-
-_TRACES = _traces()
+    )
+)  # fmt: skip
+"""Words without one of which a text tells nothing more; nearly all texts have none."""
 
 
 # ------------------------------------------------------------------------------- links

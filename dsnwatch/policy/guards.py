@@ -5,16 +5,15 @@ Pure: what was counted goes in, the doubt comes out. They hold back, they never 
 
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-
-import ahocorasick
 
 from dsnwatch.config_policy import FloodSection, SenderSection
 from dsnwatch.harvest import masked
 from dsnwatch.model import BounceEvent, Kind, Trust
 from dsnwatch.rfc.address import domain_of
+from dsnwatch.rules.literals import Literals
 
 USUAL_DAYS = 14
 """Days whose hours say what is usual."""
@@ -224,15 +223,7 @@ def print_of(form: str) -> str:
 
 def speaks_of_sender(event: BounceEvent) -> bool:
     """Whether the words of a refusal speak of the sender, whatever code stands before them."""
-    return next(_WORDS.iter(event.recipient.diagnostic[:_LOOKED_AT].lower()), None) is not None
+    return _WORDS.stand_in(event.recipient.diagnostic[:_LOOKED_AT].lower())
 
 
-def _words(signs: Iterable[str]) -> ahocorasick.Automaton:
-    automaton = ahocorasick.Automaton()
-    for sign in signs:
-        automaton.add_word(sign, sign)
-    automaton.make_automaton()
-    return automaton
-
-
-_WORDS = _words(_SIGNS)
+_WORDS = Literals(_SIGNS)

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
 
-import ahocorasick
-
 from dsnwatch.rfc.address import CJK
+from dsnwatch.rules.literals import Literals
 
 MAX_TEXT = 4000
 """Characters of one text that are looked at."""
@@ -211,11 +210,8 @@ class PhraseIndex:
                 not phrase.open_end and _wordlike(literal[-1]),
             )
             by_literal.setdefault(literal, []).append(entry)
-        self._automaton = ahocorasick.Automaton()
-        for literal, entries in by_literal.items():
-            self._automaton.add_word(literal, tuple(entries))
-        if by_literal:
-            self._automaton.make_automaton()
+        self._literals = Literals([*by_literal])
+        self._entries = tuple(by_literal.values())
         self._empty = not by_literal
 
     @classmethod
@@ -240,12 +236,10 @@ class PhraseIndex:
             return []
         found: dict[Phrase, tuple[int, Phrase, tuple[int, int]] | None] = {}
         size = len(text)
-        for last, entries in self._automaton.iter(text):
-            end = last + 1
-            for number, phrase, length, edge_before, edge_after in entries:
+        for literal, start, end in self._literals.find(text):
+            for number, phrase, length, edge_before, edge_after in self._entries[literal]:
                 if phrase in found:
                     continue
-                start = end - length
                 if not length:
                     span = phrase.find(text)  # looked for once, there or not
                     found[phrase] = (number, phrase, span) if span is not None else None
