@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from dsnwatch import config_file
+from dsnwatch.config_alerts import AlertsSection
 from dsnwatch.config_file import ConfigFile
 from dsnwatch.config_hook import HookSection
 from dsnwatch.config_listener import ListenerSection, ReturnPathSection
@@ -77,6 +78,9 @@ class Settings(BaseSettings):
         AttributionSection(), "Where the returned message says what it was.", unit="section"
     )
     keep: KeepSection = option(KeepSection(), "How long things stay.", unit="section")
+    alerts: AlertsSection = option(
+        AlertsSection(), "When an operator is told that something is wrong.", unit="section"
+    )
     mailbox: tuple[MailboxSection, ...] = option((), "Mailboxes to watch.", unit="sections")
     listener: tuple[ListenerSection, ...] = option(
         (), "Where bounces are received.", unit="sections"

@@ -172,7 +172,28 @@ class MailData(_From):
     `dsnwatch messages show` has it, under the id of the event."""
 
 
-Data = FailureData | FeedbackData | SuppressionData | AlertData | MailData
+class PauseData(TypedDict):
+    """So much of what was sent fails that sending should stop until somebody has looked."""
+
+    alert: str
+    """The lasting name of the alert; `alert.cleared` with this name says that it is over."""
+    stream: str
+    """The kind of mail to stop; empty is mail of no known kind."""
+    campaign: str | None
+    """The campaign to stop; null where it is the whole stream."""
+    failed: int
+    """How many messages failed."""
+    sent: int
+    """Of how many sent."""
+    rate: float
+    """The share of these, from 0 to 1."""
+    summary: str
+    """The same in a line."""
+    since: str
+    """When it was raised."""
+
+
+Data = FailureData | FeedbackData | SuppressionData | AlertData | PauseData | MailData
 
 
 class Event(TypedDict):
@@ -200,6 +221,7 @@ EVENTS: Final[Mapping[str, tuple[type, str]]] = MappingProxyType(
         "mail.received": (MailData, "Mail came that is no report: a person may have written."),
         "alert.raised": (AlertData, "Something needs an operator."),
         "alert.cleared": (AlertData, "It is over."),
+        "campaign.pause": (PauseData, "So much of it fails that sending should stop."),
     }
 )
 """Each event by its name: the shape of its data, and what it says."""

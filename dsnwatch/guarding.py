@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from dsnwatch.alerts import Severity
 from dsnwatch.model import (
     BounceEvent,
     Decision,
@@ -137,12 +138,17 @@ def alert_of(wanted: Subscriptions, type_: str, hold: Hold, now: datetime) -> tu
     """Tell that something is held for a person, or no more."""
     alert: AlertData = {
         "alert": f"hold {hold.name}",
-        "severity": "critical" if hold.kind in {"flood", "sender"} else "warning",
+        "severity": severity_of(hold),
         "summary": hold.summary,
         "stream": "",
         "since": rfc3339(hold.opened_at),
     }
     return news_of_alert(wanted, type_, new_id(now), alert, now)
+
+
+def severity_of(hold: Hold) -> Severity:
+    """Say how bad it is that something is held."""
+    return Severity.CRITICAL if hold.kind in {"flood", "sender"} else Severity.WARNING
 
 
 def _by_policy(stored: StoredEvent) -> Doubt:

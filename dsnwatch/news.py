@@ -16,6 +16,7 @@ from dsnwatch.events import (
     FailureData,
     FeedbackData,
     MailData,
+    PauseData,
     SuppressionData,
 )
 from dsnwatch.model import (
@@ -157,6 +158,24 @@ def with_octets(news: News, octets: bytes) -> News:
     event = json.loads(news.payload)
     event["data"]["octets"] = b64encode(octets).decode()
     return news._replace(payload=to_json(event))
+
+
+def news_of_pause(
+    wanted: Subscriptions, id_: str, pause: PauseData, at: datetime
+) -> tuple[News, ...]:
+    """Tell that a stream, or a campaign of it, should be sent no more for now.
+
+    Args:
+        wanted: What hooks want to be told.
+        id_: A new id.
+        pause: Which, and why.
+        at: When it came about.
+    """
+    hooks = wanted.of_alert("campaign.pause", pause["stream"])
+    if not hooks:
+        return ()
+    payload = _envelope("campaign.pause", id_, at, pause)
+    return (News(id_, "campaign.pause", pause["alert"], payload, hooks),)
 
 
 def suppression_by(stored: StoredEvent) -> Suppression:

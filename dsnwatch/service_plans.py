@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dsnwatch.alerting import part_of
 from dsnwatch.hooks import open_hook
 from dsnwatch.lookups import Export, server
 from dsnwatch.outbox import Worker
@@ -118,5 +119,13 @@ def _web(section: "WebSection", around: "Surroundings") -> LoopPart:
     return WebPart(section, around)
 
 
-PLANNERS: Sequence[Planner] = (hooks, lookups, mailboxes, listeners, web)
+def alerting(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for a look, every minute, at what is worth an alert."""
+    settings = configuration.settings
+    if settings.alerts.enabled:
+        says = (settings.alerts, settings.hook)
+        yield Planned("alerts", says, lambda around: part_of(around.configuration, around.store))
+
+
+PLANNERS: Sequence[Planner] = (hooks, lookups, mailboxes, listeners, alerting, web)
 """What reads the parts to run from the configuration, in the order they are started."""

@@ -8,6 +8,7 @@ from dsnwatch import details
 from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
+    from dsnwatch.alerts import Entry
     from dsnwatch.model import StoredEvent, StoredMessage
     from dsnwatch.store import Backlog, DeadLetter, Hold, HookState, QuarantineItem
 
@@ -164,4 +165,20 @@ def letter_dict(letter: "DeadLetter") -> dict[str, object]:
         "attempts": letter.attempts,
         "error": letter.error,
         "event": json.loads(letter.news.payload),
+    }
+
+
+def alert_dict(entry: "Entry") -> dict[str, object]:
+    """Write an alert as JSON takes it."""
+    alert = entry.alert
+    return {
+        "alert": alert.name,
+        "kind": alert.kind.value,
+        "severity": alert.severity.value,
+        "summary": alert.summary,
+        "stream": alert.stream,
+        "campaign": alert.campaign or None,
+        "pauses": alert.pauses,
+        "raised_at": rfc3339(entry.raised_at),
+        "cleared_at": rfc3339(entry.cleared_at),
     }

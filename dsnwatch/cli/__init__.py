@@ -30,6 +30,7 @@ COMMANDS = {
     "import": "import_",
     "run": "run_",
     "status": "status",
+    "alerts": "alerts",
     "mailbox": "mailbox",
     "parse": "parse",
     "explain": "explain",

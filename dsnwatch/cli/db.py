@@ -83,6 +83,7 @@ def sweep(
             dead = writer.deliveries.sweep(_before(now, keep.dead_letters))
             writer.fold_tallies()
             writer.sweep_tallies(now - HOURS_KEPT, _before(now, keep.events))
+            writer.sweep_alerts(_before(now, keep.events))
             if raw or events or dead:
                 detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
                 writer.audit(now, who(), "store.sweep", opened.where, "keep", detail)

@@ -28,13 +28,14 @@ from dsnwatch.news import (
     news_of_change,
     news_of_event,
     news_of_mail,
+    news_of_pause,
     rfc3339,
     with_octets,
 )
 from dsnwatch.subscriptions import Subscription, Subscriptions
 
 if TYPE_CHECKING:
-    from dsnwatch.events import AlertData
+    from dsnwatch.events import AlertData, PauseData
 
 BECAUSE = "a test by `dsnwatch hooks test`: nothing happened"
 
@@ -73,6 +74,18 @@ def sample(hook: str, type_: str, id_: str, address: str, now: datetime) -> News
             "since": rfc3339(now),
         }
         (news,) = news_of_alert(wanted, type_, id_, alert, now)
+    elif family == "campaign":
+        pause: PauseData = {
+            "alert": "test",
+            "stream": "",
+            "campaign": None,
+            "failed": 60,
+            "sent": 1000,
+            "rate": 0.06,
+            "summary": BECAUSE,
+            "since": rfc3339(now),
+        }
+        (news,) = news_of_pause(wanted, id_, pause, now)
     elif family == "suppression":
         listed = Suppression(address, "manual", "manual", "hooks test", now, note=BECAUSE)
         (news,) = news_of_change(wanted, type_, id_, listed, now)

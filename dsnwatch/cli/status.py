@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from dsnwatch.alerts import length_text
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, fields, json_line, line, minute, table
 from dsnwatch.cli.place import Place
@@ -106,22 +107,13 @@ def _row(said: "PartFigures", figures: "MailboxFigures", now: datetime) -> tuple
     return (
         figures.name,
         _state(said, figures, now),
-        short(_lag(said, figures, now)),
+        length_text(_lag(said, figures, now)),
         f"{figures.seen:,}",
         f"{figures.stored:,}",
         f"{figures.duplicates:,}",
         f"{figures.unread:,}",
         minute(said.at),
     )
-
-
-def short(length: timedelta) -> str:
-    """Write a length of time in one unit: `12 s`, `3 min`, `5 h`, `2 d`."""
-    seconds = int(length.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def _as_dict(said: "PartFigures", figures: "MailboxFigures", now: datetime) -> dict[str, object]:

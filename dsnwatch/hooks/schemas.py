@@ -26,6 +26,7 @@ from dsnwatch.events import (
     FeedbackData,
     MailData,
     OriginalData,
+    PauseData,
     SuppressionData,
 )
 
@@ -37,6 +38,7 @@ _SHAPES = (
     FailureData,
     SuppressionData,
     AlertData,
+    PauseData,
     MailData,
 )
 _MOMENTS = frozenset({"since", "until", "timestamp"})

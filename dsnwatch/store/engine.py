@@ -7,6 +7,7 @@ from functools import partial
 
 from dsnwatch.errors import StoreSchemaError
 from dsnwatch.store import schema
+from dsnwatch.store.alerts import AlertQueries
 from dsnwatch.store.connections import connect_to, reading, writing
 from dsnwatch.store.deliveries import Deliveries
 from dsnwatch.store.figures import FigureQueries
@@ -21,7 +22,15 @@ from dsnwatch.store.tokens import TokenQueries
 from dsnwatch.store.writer import Writer
 
 
-class Store(Queries, HoldQueries, SignQueries, ReplayQueries, FigureQueries, TokenQueries):
+class Store(
+    Queries,
+    HoldQueries,
+    SignQueries,
+    ReplayQueries,
+    TokenQueries,
+    FigureQueries,
+    AlertQueries,
+):
     """An open database; threads may share it, forked processes may not.
 
     Attributes:

@@ -112,6 +112,29 @@ class FingerprintDayRow(SQLModel, table=True):
     events: int = Field(sa_type=BigInteger)
 
 
+class AlertRow(SQLModel, table=True):
+    """Something that is the matter, or was; a row for each lasting name."""
+
+    __tablename__ = "alert"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    summary: str = Field(sa_type=Text)
+    stream: str = Field(sa_type=Text)
+    campaign: str = Field(sa_type=Text)
+    pauses: bool
+    failed: int = Field(sa_type=BigInteger)
+    sent: int = Field(sa_type=BigInteger)
+    raised_at: int = Field(sa_type=BigInteger)
+    cleared_at: int | None = Field(sa_type=BigInteger)
+    """Null while it is so."""
+    told_at: int = Field(sa_type=BigInteger)
+    told: bool
+    node: str = Field(sa_type=Text)
+
+
 _TABLES = SQLModel.metadata.tables
 TALLY_HOUR = _TABLES["tally_hour"]
 TALLY_DAY = _TABLES["tally_day"]
@@ -119,3 +142,4 @@ TALLY_PART = _TABLES["tally_part"]
 TALLY_MAIL = _TABLES["tally_mail"]
 FINGERPRINT = _TABLES["fingerprint"]
 FINGERPRINT_DAY = _TABLES["fingerprint_day"]
+ALERT = _TABLES["alert"]

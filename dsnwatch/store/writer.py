@@ -20,6 +20,7 @@ from dsnwatch.model import (
     StoredEvent,
     StoredMessage,
 )
+from dsnwatch.store.alerts import AlertWrites
 from dsnwatch.store.answers import QuarantineItem
 from dsnwatch.store.deliveries import (
     Deliveries,
@@ -58,7 +59,7 @@ from dsnwatch.store.tokens import TokenWrites
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 
-class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, TokenWrites):
+class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, TokenWrites, AlertWrites):
     """The rows of one transaction; all of them are there after it, or none.
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.

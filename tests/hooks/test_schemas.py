@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from dsnwatch.events import EVENTS, AlertData
+from dsnwatch.events import EVENTS, AlertData, PauseData
 from dsnwatch.hooks.schemas import files, schema_of
 from dsnwatch.model import DecisionAction, Kind, News
-from dsnwatch.news import news_of_alert
+from dsnwatch.news import news_of_alert, news_of_pause
 
 from .events import (
     ALL,
@@ -32,6 +32,17 @@ ALERT: AlertData = {
     "severity": "warning",
     "summary": "No mail for a day.",
     "stream": "",
+    "since": "2026-03-31T12:00:00Z",
+}
+
+PAUSE: PauseData = {
+    "alert": "rate total stream news",
+    "stream": "news",
+    "campaign": None,
+    "failed": 60,
+    "sent": 1000,
+    "rate": 0.06,
+    "summary": "stream news: 6 % of 1,000 messages failed",
     "since": "2026-03-31T12:00:00Z",
 }
 
@@ -70,6 +81,7 @@ def told() -> Iterator[News]:
     yield some_mail()
     for type_ in ("alert.raised", "alert.cleared"):
         yield from news_of_alert(ALL, type_, "01", ALERT, NOW)
+    yield from news_of_pause(ALL, "01", PAUSE, NOW)
 
 
 def check(news: News) -> None:

@@ -225,7 +225,7 @@ def test_days_stay_when_events_are_let_go_of(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     put(store, an_event(), an_event(occurred_at=NOW - 9 * DAY))
     with store.write() as writer:
-        assert writer.sweep_events(NOW + DAY) == 2
+        assert writer.sweep_events(NOW + 9000 * DAY) == 2  # ids never go back, and others gave some
         writer.sweep_tallies(NOW - 3 * DAY, NOW - 3 * DAY)
     assert store.counted(MONTH).hard == 2
     put(store, an_event(occurred_at=NOW + DAY))
