@@ -54,6 +54,11 @@ class Letter:
         """Whether it goes to review: it is nothing we know, and something is wrong with it."""
         return self.report.kind is Kind.OTHER and bool(self.report.defects)
 
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """What is decided about when it is stored: two copies of a letter share all of it."""
+        return tuple(event.attribution.recipient for event in self.events) or (self.fingerprint,)
+
     def receipt(
         self, state: ReceiptState, id_: str, events: int = 0, suppressed: tuple[str, ...] = ()
     ) -> Receipt:
@@ -101,6 +106,8 @@ class Book:
     ) -> "Book":
         """Ask the store what it knows of these letters, a question a table.
 
+        Nobody else decides about their addresses until the transaction ends.
+
         Args:
             writer: The transaction.
             letters: What came.
@@ -109,6 +116,7 @@ class Book:
             known: Counts the addresses that ever showed life.
             subscriptions: Which hooks want to be told of what.
         """
+        writer.claim({name for letter in letters for name in letter.claims})
         ids = writer.stored_fingerprints([letter.fingerprint for letter in letters])
         new = [letter for letter in letters if letter.fingerprint not in ids]
         fresh = [event for letter in new for event in letter.events]
@@ -215,6 +223,7 @@ class Book:
         writer.add_messages(self.messages)
         writer.add_events(self.events)
         if self.replies:
+            writer.claim({sign.address for sign in self.replies})
             known = writer.known_addresses({sign.address for sign in self.replies})
             self.signs += [sign for sign in self.replies if sign.address in known]
         former = [(new_id(now), row) for row in self.former]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Condition, Event
 from typing import TYPE_CHECKING
 
-from dsnwatch.errors import DsnwatchError, UnavailableError
+from dsnwatch.errors import DsnwatchError, StoreConflictError, UnavailableError
 from dsnwatch.model import RawMessage, Receipt
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ class Inbox:
         except Exception as error:  # noqa: BLE001 - see below
             # The outermost loop of a thread: whatever it was, nothing of the group is stored, and
             # each one who waits must hear so. The next group may fare better.
-            if len(group) > 1 and not isinstance(error, DsnwatchError):
+            ours = isinstance(error, StoreConflictError) or not isinstance(error, DsnwatchError)
+            if len(group) > 1 and ours:
                 for one in group:  # a mistake of ours with one message must not keep the others
                     self._commit([one])
                 return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dsnwatch.attribute import Attributor
 from dsnwatch.book import Book, Letter
+from dsnwatch.errors import StoreConflictError
 from dsnwatch.model import (
     BounceReport,
     DecisionAction,
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+TRIES = 5
+"""How often a batch is stored where another daemon writes the same at the same moment."""
 
 
 class Reads(Protocol):
@@ -106,10 +110,35 @@ class Ingest:
         """
         now = self._clock()
         letters = [self._letter(item, now) for item in batch]  # before anything is locked
-        with self._store.write() as writer:
-            book, receipts = self._enter(writer, letters, now)
-        self._sender.keep(book.guarding.watch)
+        receipts = self._stored(letters, now)
         log_receipts(letters, receipts)
+        return receipts
+
+    def _stored(
+        self,
+        letters: Sequence[Letter],
+        now: datetime,
+        before: "Callable[[Writer], None]" = lambda _: None,
+    ) -> list[Receipt]:
+        """Store letters in one transaction, beside other daemons that store theirs.
+
+        Args:
+            letters: Which.
+            now: This moment.
+            before: What else is done in the transaction, before they are.
+        """
+        for left in reversed(range(TRIES)):
+            try:
+                with self._store.write(beside=True) as writer:
+                    before(writer)
+                    book, receipts = self._enter(writer, letters, now)
+            except StoreConflictError as error:
+                if not left:
+                    raise
+                log.debug("all of it again: %s", error)
+            else:
+                break
+        self._sender.keep(book.guarding.watch)
         return receipts
 
     def _letter(self, item: "RawMessage | tuple[RawMessage, Reading]", now: datetime) -> Letter:
@@ -198,17 +227,18 @@ class Ingest:
         """
         now = self._clock()
         letters = [self._letter(item.raw, item.at) for item in items]
-        with self._store.write() as writer:
+
+        def taken_out(writer: "Writer") -> None:
+            writer.claim({name for letter in letters for name in letter.claims})
             for item, letter in zip(items, letters, strict=True):
                 assert letter.fingerprint == item.fingerprint, "handed over without its octets"
                 if not letter.unreadable:
                     writer.remove_quarantine(item.id)
-            book, receipts = self._enter(writer, letters, now)
-            receipts = [
-                receipt._replace(state=ReceiptState.QUARANTINED) if letter.unreadable else receipt
-                for letter, receipt in zip(letters, receipts, strict=True)
-            ]
-        self._sender.keep(book.guarding.watch)
+
+        receipts = [
+            receipt._replace(state=ReceiptState.QUARANTINED) if letter.unreadable else receipt
+            for letter, receipt in zip(letters, self._stored(letters, now, taken_out), strict=True)
+        ]
         log_receipts(letters, receipts)
         return receipts
 

@@ -153,7 +153,7 @@ class Service:
 
     def _write(self, figures: Mapping[str, MailboxFigures]) -> None:
         try:
-            with self._store.write() as writer:
+            with self._store.write(beside=True) as writer:
                 texts = {name: each.to_json() for name, each in figures.items()}
                 writer.say_figures(datetime.now(UTC), texts)
         except StoreError as error:

@@ -115,12 +115,12 @@ class StorePositions:
 
     def get(self, name: str) -> str | None:
         """Find a position; None where there is none."""
-        with self._store.write() as writer:
+        with self._store.look() as writer:
             return writer.cursor(name)
 
     def put(self, name: str, position: str) -> None:
         """Keep a position. It is behind what is stored, never before it."""
-        with self._store.write() as writer:
+        with self._store.write(beside=True) as writer:
             writer.put_cursor(name, position)
 
 

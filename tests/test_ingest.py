@@ -83,8 +83,9 @@ def a_bounce(
     ).encode()
 
 
-def a_full_mailbox(number: int) -> bytes:
+def a_full_mailbox(number: int, address: str = "anne@example.org") -> bytes:
     return a_bounce(
+        address,
         status="5.2.2",
         text="552 5.2.2 mailbox is full",
         original=f"{number}@sender.example.com",

@@ -87,18 +87,21 @@ def sweep(
             if raw or events or dead:
                 detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
                 writer.audit(now, who(), "store.sweep", opened.where, "keep", detail)
-        path = Path(opened.where)
-        given_back, left = give_back(path), size(path)
+        # A server gives room back by itself, for its own use.
+        path = None if opened.shared else Path(opened.where)
+        given_back = 0 if path is None else give_back(path)
         if as_json:
             detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
             detail |= {"octets_given_back": given_back}
             json_line({"store": opened.where, **detail})
             return
+        said = f"; {size_text(given_back)} went back to the disk" if path else ""
         line(
             f"{opened.where}: let go of the bytes of {raw:,} messages, of {events:,} events and of "
-            f"{dead:,} dead letters; {size_text(given_back)} went back to the disk"
+            f"{dead:,} dead letters{said}"
         )
-        if not left.gives_back and left.free:
+        left = size(path) if path else None
+        if left is not None and not left.gives_back and left.free:
             line(
                 f"{size_text(left.free)} more are free in the file; `dsnwatch db compact` gives "
                 "them back, once, and later sweeps what comes then"

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dsnwatch.model import News
 from dsnwatch.store.answers import Backlog, DeadLetter, HookState, Leased, Settled
+from dsnwatch.store.postgres import claim
 from dsnwatch.store.rows import Row, dead_letter_of, dead_letter_row, hook_state_of, hook_state_row
 from dsnwatch.store.tables import DEAD_LETTER, HOOK, LANE, OUTBOX
 from dsnwatch.store.values import storable, to_micros
@@ -152,6 +153,8 @@ class Deliveries:
         What was told is let go of even where the lease ran out meanwhile: told is told. All else
         is left to whoever holds the lane then.
         """
+        if self._dialect == "postgresql":
+            self._take(hook, [each.lane.address for each in settled])
         dead = [each.letter(hook, now) for each in settled if each.dead]
         self._many(
             _insert(self._dialect, DEAD_LETTER).on_conflict_do_nothing(),
@@ -196,6 +199,15 @@ class Deliveries:
                 for each in settled
             ],
         )
+
+    def _take(self, hook: str, addresses: Sequence[str]) -> None:
+        """Lock lanes in the order in which whoever puts rows into them does, and the hook's state.
+
+        SQLite has one writer at a time.
+        """
+        claim(self._connection, [f"hook {hook}"])
+        lanes = select(LANE.c.address).where(LANE.c.hook == hook, LANE.c.address.in_(addresses))
+        self._connection.execute(lanes.order_by(LANE.c.address).with_for_update())
 
     def state(self, hook: str) -> HookState:
         """Find how a hook is doing; one that has done nothing yet is well."""

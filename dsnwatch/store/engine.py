@@ -101,7 +101,9 @@ class Store(
             StoreError: Whatever else keeps the database from taking it.
         """
         with writing(self._engine, self.where, beside=beside) as connection:
-            yield Writer(connection, self._node)
+            writer = Writer(connection, self._node)
+            yield writer
+            writer.finish()
 
     @contextmanager
     def deliveries(self, *, readonly: bool = False) -> Iterator[Deliveries]:

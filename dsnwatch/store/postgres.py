@@ -32,7 +32,9 @@ MANY = "dsnwatch many"
 
 def lock_number(name: str) -> int:
     """Give the number of an advisory lock."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(
+        blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest(), "big", signed=True
+    )
 
 
 def need_driver() -> None:

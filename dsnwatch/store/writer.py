@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import (
+    Connection,
     delete,
     func,
     select,
@@ -64,6 +65,24 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, TokenWrites, Aler
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.
     """
+
+    def __init__(self, connection: Connection, node: str) -> None:
+        super().__init__(connection, node)
+        self._events: list[Row] = []
+        self._mail: list[tuple[object, object, object]] = []
+
+    def finish(self) -> None:
+        """Count what was added.
+
+        Last of all: the rows of counts are the same for everybody, and who has changed one keeps
+        the others waiting till COMMIT.
+        """
+        events, self._events = self._events, []
+        mail, self._mail = self._mail, []
+        if mail:
+            self.tally_mail(mail)
+        if events:
+            self.tally(events)
 
     def stored_fingerprints(self, fingerprints: Iterable[str]) -> dict[str, str]:
         """Find which messages are there already, stored or in quarantine.
@@ -134,7 +153,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, TokenWrites, Aler
         """Store messages with their octets; none of them may be there already."""
         rows = [message_row(message, self._node) for message in messages]
         self._add(MESSAGE, rows)
-        self.tally_mail((row["arrived_at"], row["stream"], row["kind"]) for row in rows)
+        self._mail += [(row["arrived_at"], row["stream"], row["kind"]) for row in rows]
         self._add(
             RAW_MESSAGE,
             [{"message_id": message.id, "data": message.raw.data} for message in messages],
@@ -145,7 +164,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, TokenWrites, Aler
         """Store events; none of their keys may be there already."""
         rows = [event_row(event, self._node) for event in events]
         self._add(EVENT, rows)
-        self.tally(rows)
+        self._events += rows
 
     def add_news(self, news: Sequence[News], now: datetime) -> None:
         """Put what other systems want to be told into the outbox, for each hook it names."""
@@ -174,7 +193,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, TokenWrites, Aler
         item = QuarantineItem(id_, raw, fingerprint, defects, at)
         row = quarantine_row(item, self._node)
         self._add(QUARANTINE, [row], octets="data")
-        self.tally_mail([(row["at"], row["stream"], QUARANTINED)])
+        self._mail.append((row["at"], row["stream"], QUARANTINED))
 
     def remove_quarantine(self, id_: str) -> bool:
         """Take a message out of quarantine; tells whether it was there."""

@@ -20,6 +20,8 @@ def test_import_and_check_find_the_same_list(run: Run, tmp_path: Path, postgresq
     assert (again["stored"], again["duplicates"]) == (0, 7)
     assert run("check", "anne@example.net", "--store", url).status == 1
     assert run("check", "bert@example.net", "--store", url).status == 0
+    for command in (["db", "sweep"], ["db", "recount"], ["status"], ["rules", "replay"]):
+        assert run(*command, "--store", url).err == "", command
 
 
 def test_password_comes_from_its_file_for_every_command(
