@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dsnwatch.guarding import Guarding
 from dsnwatch.matching import event_key, message_key
 from dsnwatch.model import (
+    RELAPSE,
+    BounceClass,
     BounceEvent,
     BounceReport,
+    DecisionAction,
     Facts,
     Kind,
     Life,
@@ -24,7 +27,13 @@ from dsnwatch.model import (
     StoredMessage,
     Suppression,
 )
-from dsnwatch.news import news_of_event, news_of_mail, news_of_suppression_by, suppression_by
+from dsnwatch.news import (
+    news_of_change,
+    news_of_event,
+    news_of_mail,
+    news_of_suppression_by,
+    suppression_by,
+)
 from dsnwatch.policy import Policy, merge, running
 from dsnwatch.policy.again import past_event
 from dsnwatch.policy.guards import SenderGuard
@@ -36,6 +45,7 @@ from dsnwatch.store import new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
+    from dsnwatch.config_policy import ComingBackSection
     from dsnwatch.store import Writer
 
 
@@ -203,9 +213,50 @@ class Book:
             else:
                 self.life[address] = Life(life.before)
 
-    def suppress(self, stored: StoredEvent, now: datetime) -> bool:
+    def relapse(self, event: BounceEvent, within: timedelta) -> str:
+        """Say that whoever is dead was let go of shortly before; "" where he was not."""
+        if event.verdict is None or event.verdict.bounce_class is not BounceClass.HARD:
+            return ""
+        found = event.attribution
+        for release in self.releases.get(found.recipient, ()):
+            soon = timedelta() <= event.occurred_at - release.at <= within
+            if soon and release.stream in {"", found.stream}:
+                return f"{RELAPSE}let go of on {release.at:%Y-%m-%d} ({release.because})"
+        return ""
+
+    def carry_out(
+        self, stored: StoredEvent, now: datetime, section: "ComingBackSection", relapse: str
+    ) -> bool:
+        """Do what was decided on an event; says whether its recipient is newly suppressed."""
+        action = stored.decision.action
+        if action is DecisionAction.IGNORE:
+            return False
+        if action is DecisionAction.HOLD:
+            self.guarding.hold(stored)
+        suppressed = action is DecisionAction.SUPPRESS and self.suppress(stored, now, relapse)
+        self.end_trial(stored, section.trial, now)
+        return suppressed
+
+    def end_trial(self, stored: StoredEvent, trial: timedelta, now: datetime) -> None:
+        """Let a suppression hold again whose address is on trial and failed."""
+        event = stored.event
+        address, stream = event.attribution.recipient, event.attribution.stream
+        for this in {(address, ""), (address, stream)}:
+            row = self.standing.get(this)
+            if (
+                row is not None
+                and row.lifted_until is not None
+                and row.lifted_until > now
+                and event.occurred_at >= row.lifted_until - trial
+            ):
+                row = self.standing[this] = self.changed[this] = row._replace(lifted_until=None)
+                told = row._replace(note="failed on trial")
+                wanted = self.subscriptions
+                self.news += news_of_change(wanted, "suppression.added", new_id(now), told, now)
+
+    def suppress(self, stored: StoredEvent, now: datetime, note: str = "") -> bool:
         """Put the event's recipient on the list; says whether that is news at this moment."""
-        new = suppression_by(stored)
+        new = suppression_by(stored)._replace(note=note)
         this = (new.address, new.stream)
         before = self.standing.get(this)
         if merge(before, new) is None:

@@ -173,6 +173,43 @@ class Changes:
             detail = {"before": detail_of(before), "after": detail_of(after)}
             self._audit("suppression.change", before.address, because, detail)
 
+    def lift(self, keys: Iterable[Key], until: datetime, because: str) -> list[Key]:
+        """Try addresses again: what the list says of them holds back nothing before a moment.
+
+        Returns:
+            Those that are tried; what is not on the list, or does not hold now, is left out.
+        """
+        wanted = [*dict.fromkeys(keys)]
+        standing = self._standing({address for address, _ in wanted})
+        rows = {
+            key: standing[key]
+            for key in wanted
+            if key in standing and running(standing[key], self._now)
+        }
+        self._writer.put_suppressions([row._replace(lifted_until=until) for row in rows.values()])
+        self._writer.begin_trials([*rows], self._now)
+        for (address, _), row in rows.items():
+            detail = {**detail_of(row), "lifted_until": rfc3339(until)}
+            self._audit("suppression.try", address, because, detail)
+        self._tell("suppression.removed", rows.values(), because)
+        return [*rows]
+
+    def end_trials(self, until: datetime, limit: int) -> int:
+        """Let suppressions hold again whose trial began up to a moment; counts trials that ended.
+
+        Whoever showed life or failed meanwhile is free or suppressed anew, and left as he is.
+        """
+        over = self._writer.end_trials(until, limit)
+        standing = self._standing({address for address, _ in over})
+        rows = [
+            standing[key]._replace(lifted_until=None)
+            for key in dict.fromkeys(over)
+            if key in standing and standing[key].lifted_until is not None
+        ]
+        self._writer.put_suppressions(rows)
+        self._tell("suppression.added", rows, "the trial is over, and no sign of life came")
+        return len(over)
+
     def _standing(self, addresses: Iterable[str]) -> dict[Key, Suppression]:
         rows = self._writer.suppressions_of(addresses)
         return {(row.address, row.stream): row for some in rows.values() for row in some}

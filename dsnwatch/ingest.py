@@ -13,7 +13,9 @@ from dsnwatch.attribute import Attributor
 from dsnwatch.book import Book, Letter
 from dsnwatch.errors import StoreConflictError
 from dsnwatch.model import (
+    BounceEvent,
     BounceReport,
+    Decision,
     DecisionAction,
     Kind,
     RawMessage,
@@ -200,20 +202,26 @@ class Ingest:
                 continue
             if event.key in book.proven:
                 event = believed(event)  # noqa: PLW2901  what it is from here on
-            address = event.attribution.recipient
             book.disown(event, letter.report)
-            past = book.past.get(address, ())
-            settled = book.settled_at(event)
-            decision = decide(self._policy, event, past, settled, book.facts[event.key])
-            decision = book.guarding.look(event, letter.report.original.message_id, decision)
+            decision, relapse = self._decided(book, event, letter)
             stored = StoredEvent(new_id(now), message_id, event, decision)
             book.add(stored, letter.report)
             new += 1
-            if decision.action is DecisionAction.HOLD:
-                book.guarding.hold(stored)
-            if decision.action is DecisionAction.SUPPRESS and book.suppress(stored, now):
-                suppressed.append(address)
+            if book.carry_out(stored, now, self._policy.coming_back, relapse):
+                suppressed.append(event.attribution.recipient)
         return letter.receipt(ReceiptState.STORED, message_id, new, tuple(suppressed))
+
+    def _decided(self, book: Book, event: BounceEvent, letter: Letter) -> tuple[Decision, str]:
+        """Decide on an event; says too what relapse it is, if it is one."""
+        past = book.past.get(event.attribution.recipient, ())
+        settled = book.settled_at(event)
+        decision = decide(self._policy, event, past, settled, book.facts[event.key])
+        relapse = ""
+        if decision.action is DecisionAction.SUPPRESS and (
+            relapse := book.relapse(event, self._policy.coming_back.relapse)
+        ):
+            decision = decision._replace(because=f"{decision.because}; {relapse}")
+        return book.guarding.look(event, letter.report.original.message_id, decision), relapse
 
     def retry(self, items: Sequence["QuarantineItem"]) -> list[Receipt]:
         """Read quarantined messages again, by code and rules that may have learnt since.

@@ -528,6 +528,10 @@ class Suppression(NamedTuple):
     lifted_until: datetime | None = None
 
 
+RELAPSE = "relapse: "
+"""How the note of a suppression begins that came soon after a release."""
+
+
 class Sign(NamedTuple):
     """Something that shows that an address takes mail.
 

@@ -5,7 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dsnwatch.alerting import part_of
-from dsnwatch.hooks import open_hook
+from dsnwatch.hooks import open_hook, subscriptions_of
+from dsnwatch.keeping import Keeper
 from dsnwatch.lookups import Export, server
 from dsnwatch.outbox import Worker
 from dsnwatch.service_parts import LoopPart, Planned, Surroundings, ThreadPart
@@ -127,5 +128,17 @@ def alerting(configuration: "Configuration") -> Iterator[Planned]:
         yield Planned("alerts", says, lambda around: part_of(around.configuration, around.store))
 
 
-PLANNERS: Sequence[Planner] = (hooks, lookups, mailboxes, listeners, alerting, web)
+def keeping(configuration: "Configuration") -> Iterator[Planned]:
+    """Ask for what lets go of old things, every hour."""
+    settings = configuration.settings
+    says = (settings.keep, settings.policy, settings.hook)
+    yield Planned("keeping", says, _keeper)
+
+
+def _keeper(around: "Surroundings") -> Keeper:
+    settings = around.configuration.settings
+    return Keeper(around.store, settings, subscriptions_of(settings.hook))
+
+
+PLANNERS: Sequence[Planner] = (hooks, lookups, mailboxes, listeners, alerting, web, keeping)
 """What reads the parts to run from the configuration, in the order they are started."""

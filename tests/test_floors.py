@@ -67,6 +67,8 @@ FLOORS = {
         "sending",
         "holding",
         "undoing",
+        "returning",
+        "keeping",
         "inbox",
         "outbox",
         "watch",

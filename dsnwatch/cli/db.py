@@ -1,6 +1,6 @@
 """`dsnwatch db`: the database itself."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -11,7 +11,6 @@ from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import StoreError
 from dsnwatch.store.examine import check as examine
-from dsnwatch.store.figure_answers import HOURS_KEPT
 from dsnwatch.store.location import sqlite_path
 from dsnwatch.store.schema import HEAD
 from dsnwatch.store.upkeep import compact, give_back, size
@@ -54,9 +53,10 @@ def upgrade(
 
 @app.command(
     short_help="Let go of what has been kept long enough.",
-    help="Delete the bytes of messages, the events, and what hooks could not be told, that were "
-    "stored longer ago than keep.raw_messages, keep.events and keep.dead_letters say. "
-    "Suppressions, the events they rest on, the facts of messages, the audit log and the figures "
+    help="Delete the bytes of messages, the events, what hooks could not be told, and what is "
+    "known of mail that was sent, as long after as the keep section says; end the suppressions "
+    "that policy.keep names, and the trials that are over. The daemon does it every hour. Other "
+    "suppressions, the events they rest on, the facts of messages, the audit log and the figures "
     "by the day stay. The room they took goes back to the disk, but for a tenth, which the mail of "
     "tomorrow takes.",
     epilog="""\b
@@ -72,34 +72,27 @@ def sweep(
     config: ConfigOption = None,
     verbose: VerboseOption = False,
 ) -> None:
-    """Delete by the retention of the configuration, in one transaction."""
+    """Delete by the retention of the configuration, some rows a transaction."""
+    from dsnwatch.keeping import Sweep  # noqa: PLC0415  not for --help
+
     place = Place(ctx, config=config, store=store, verbose=verbose)
-    keep = place.configuration.settings.keep
-    now = datetime.now(UTC)
     with place.store() as opened:
-        with opened.write() as writer:
-            raw = writer.sweep_raw(_before(now, keep.raw_messages))
-            events = writer.sweep_events(_before(now, keep.events))
-            dead = writer.deliveries.sweep(_before(now, keep.dead_letters))
-            writer.fold_tallies()
-            writer.sweep_tallies(now - HOURS_KEPT, _before(now, keep.events))
-            writer.sweep_alerts(_before(now, keep.events))
-            if raw or events or dead:
-                detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
-                writer.audit(now, who(), "store.sweep", opened.where, "keep", detail)
+        gone = Sweep(opened, place.configuration.settings, who(), place.subscriptions()).run(
+            datetime.now(UTC)
+        )
         # A server gives room back by itself, for its own use.
         path = None if opened.shared else Path(opened.where)
         given_back = 0 if path is None else give_back(path)
         if as_json:
-            detail = {"raw_messages": raw, "events": events, "dead_letters": dead}
-            detail |= {"octets_given_back": given_back}
-            json_line({"store": opened.where, **detail})
+            json_line({"store": opened.where, **gone, "octets_given_back": given_back})
             return
         said = f"; {size_text(given_back)} went back to the disk" if path else ""
         line(
-            f"{opened.where}: let go of the bytes of {raw:,} messages, of {events:,} events and of "
-            f"{dead:,} dead letters{said}"
+            f"{opened.where}: let go of the bytes of {gone['raw_messages']:,} messages, of "
+            f"{gone['events']:,} events and of {gone['dead_letters']:,} dead letters{said}"
         )
+        if ended := gone.get("suppressions", 0):
+            line(f"{ended:,} suppressions ended, as policy.keep says")
         left = size(path) if path else None
         if left is not None and not left.gives_back and left.free:
             line(
@@ -235,8 +228,3 @@ def recount(
             json_line({"store": opened.where, "events": events})
         else:
             line(f"{opened.where}: counted {events:,} events")
-
-
-def _before(now: datetime, keep: timedelta | None) -> datetime:
-    """The moment before which something goes; the beginning of time where it stays for ever."""
-    return datetime.fromtimestamp(0, UTC) if keep is None else now - keep

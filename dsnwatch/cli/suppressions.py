@@ -23,6 +23,7 @@ from dsnwatch.cli.output import (
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.suppression_files import export, import_suppressions, imports, undo
+from dsnwatch.cli.suppressions_due import add_to
 from dsnwatch.errors import UsageError
 from dsnwatch.list_changes import put, release
 from dsnwatch.lists import ORIGINS, as_dict
@@ -233,3 +234,6 @@ def _length(text: str) -> timedelta:
     if not length:
         raise UsageError("--for: must be longer than nothing")
     return length
+
+
+add_to(app)

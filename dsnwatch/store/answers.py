@@ -63,6 +63,9 @@ class SuppressionFilter:
     Attributes:
         stream: Those for this very stream; "" is those that hold for every stream.
         active_at: Those that hold at this moment.
+        ends_after: Those that hold for a while, and run out later than this; on trial or not.
+        since_before: Those that began before this.
+        relapsed: Those that came back soon after a release.
     """
 
     address: str | None = None
@@ -71,6 +74,9 @@ class SuppressionFilter:
     origin: str | None = None
     stream: str | None = None
     active_at: datetime | None = None
+    ends_after: datetime | None = None
+    since_before: datetime | None = None
+    relapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

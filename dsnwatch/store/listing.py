@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, func, select, update
 
-from dsnwatch.model import DecisionAction, Release, StoredEvent, Suppression
+from dsnwatch.model import Action, DecisionAction, Kind, Release, StoredEvent, Suppression
 from dsnwatch.store.ids import first_id
 from dsnwatch.store.rows import event_of, suppression_of, suppression_row
 from dsnwatch.store.statements import Statements
@@ -185,9 +185,39 @@ class ListWrites(Statements):
             ],
         )
 
-    def end_trials(self, before: datetime, limit: int) -> list[Key]:
-        """Note which trials that began before a moment are over; none of them twice."""
-        over = (TRIAL.c.ended.is_(False), TRIAL.c.at < to_micros(before))
+    def trials_of(self, addresses: Iterable[str], since: datetime) -> dict[Key, list[datetime]]:
+        """Find when each address was tried again, from a moment on, oldest first."""
+        asked = {storable(address): address for address in addresses}
+        found: defaultdict[Key, list[datetime]] = defaultdict(list)
+        column = TRIAL.c.address
+        statement = (
+            select(column, TRIAL.c.stream, TRIAL.c.at)
+            .where(TRIAL.c.at >= to_micros(since))
+            .order_by(TRIAL.c.at)
+        )
+        for address, stream, at in self._among(statement, column, asked):
+            found[asked[address], stream].append(from_micros(at))
+        return dict(found)
+
+    def last_failures_of(self, addresses: Iterable[str]) -> dict[str, datetime]:
+        """Find when each address last failed by its own or its receiver's fault."""
+        asked = {storable(address): address for address in addresses}
+        column = EVENT.c.address
+        statement = (
+            select(column, func.max(EVENT.c.occurred_at))
+            .where(
+                EVENT.c.kind == Kind.BOUNCE.value,
+                EVENT.c.action == Action.FAILED.value,
+                EVENT.c.decision != DecisionAction.IGNORE.value,
+                EVENT.c.void.is_(None),
+            )
+            .group_by(column)
+        )
+        return {asked[row[0]]: from_micros(row[1]) for row in self._among(statement, column, asked)}
+
+    def end_trials(self, until: datetime, limit: int) -> list[Key]:
+        """Note that trials are over which began up to a moment; none of them twice."""
+        over = (TRIAL.c.ended.is_(False), TRIAL.c.at <= to_micros(until))
         rows = self._connection.execute(
             select(TRIAL.c.address, TRIAL.c.stream, TRIAL.c.at).where(*over).limit(limit)
         ).all()

@@ -21,7 +21,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from dsnwatch.model import BounceClass, StoredEvent, StoredMessage, Suppression, Trust
+from dsnwatch.model import RELAPSE, BounceClass, StoredEvent, StoredMessage, Suppression, Trust
 from dsnwatch.store.answers import (
     EventFilter,
     ImportMade,
@@ -182,6 +182,12 @@ class Queries:
         )
         if wanted.active_at is not None:
             conditions.append(_active(wanted.active_at))
+        if wanted.ends_after is not None:
+            conditions.append(SUPPRESSION.c.until > to_micros(wanted.ends_after))
+        if wanted.since_before is not None:
+            conditions.append(SUPPRESSION.c.since < to_micros(wanted.since_before))
+        if wanted.relapsed:
+            conditions.append(SUPPRESSION.c.note.startswith(RELAPSE))
         statement = select(SUPPRESSION).where(*conditions)
         keys = [SUPPRESSION.c.address, SUPPRESSION.c.stream]
         for row in self._pages(statement, keys, limit, after):

@@ -1,0 +1,170 @@
+"""Lets go of what was kept long enough, and ends trials: by hand, or in the daemon every hour."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from threading import Event
+from typing import TYPE_CHECKING
+
+from dsnwatch.changes import Changes
+from dsnwatch.config_values import duration_text
+from dsnwatch.errors import StoreError
+from dsnwatch.matching import first_sent_key
+from dsnwatch.policy.guards import USUAL_DAYS, hour_of
+from dsnwatch.store import SuppressionFilter
+from dsnwatch.store.figure_answers import HOURS_KEPT
+from dsnwatch.subscriptions import NOBODY, Subscriptions
+
+if TYPE_CHECKING:
+    from dsnwatch.config import Settings
+    from dsnwatch.store import Store, Writer
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 500
+"""Suppressions let go of in one transaction."""
+
+EVERY = timedelta(hours=1)
+FIRST = timedelta(minutes=1)
+"""How long after the start the daemon sweeps: mail that waited comes first."""
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One going over of the store.
+
+    Args:
+        store: What to go over.
+        settings: Say how long things are kept.
+        who: For the audit log.
+        wanted: Which hooks want to be told of suppressions that end.
+        stopped: Whether to stop after the transaction under way.
+    """
+
+    store: "Store"
+    settings: "Settings"
+    who: str
+    wanted: Subscriptions = NOBODY
+    stopped: Callable[[], bool] = lambda: False
+
+    def run(self, now: datetime) -> dict[str, int]:
+        """Do it, some rows a transaction.
+
+        Returns:
+            How much was let go of, by what it is.
+
+        Raises:
+            StoreError: What was done before stays; the next time goes on.
+        """
+        gone: Counter[str] = Counter()
+        gone["trials"] = self._again(lambda writer: self._end_trials(writer, now))
+        for reason, length in self.settings.policy.keep.items():
+            if length is not None:
+                gone["suppressions"] += self._suppressions(reason, length, now)
+        keep = self.settings.keep
+        with self.store.write() as writer:
+            gone["raw_messages"] = writer.sweep_raw(_before(now, keep.raw_messages))
+        with self.store.write() as writer:
+            gone["events"] = writer.sweep_events(_before(now, keep.events))
+        with self.store.write() as writer:
+            gone["dead_letters"] = writer.deliveries.sweep(_before(now, keep.dead_letters))
+            gone["sent"] = self._sent(writer, _before(now, keep.sent))
+            gone["history"] = writer.sweep_history(_before(now, keep.events))
+            writer.sweep_guard_hours(hour_of(now - timedelta(days=USUAL_DAYS + 1)))
+            writer.fold_tallies()
+            writer.sweep_tallies(now - HOURS_KEPT, _before(now, keep.events))
+            writer.sweep_alerts(_before(now, keep.events))
+            if any(gone.values()):
+                writer.audit(now, self.who, "store.sweep", self.store.where, "keep", dict(gone))
+        return dict(gone)
+
+    def _again(self, some: "Callable[[Writer], int]") -> int:
+        """Do something some rows at a time, until nothing is left of it."""
+        count = 0
+        while not self.stopped():
+            with self.store.write() as writer:
+                done = some(writer)
+            count += done
+            if done < AT_ONCE:
+                break
+        return count
+
+    def _end_trials(self, writer: "Writer", now: datetime) -> int:
+        begun = now - self.settings.policy.coming_back.trial
+        return Changes(writer, now, self.who, self.wanted).end_trials(begun, AT_ONCE)
+
+    def _suppressions(self, reason: str, keep: timedelta, now: datetime) -> int:
+        """Take off the list what was on it for so long; old reports bring nobody back."""
+        wanted = SuppressionFilter(reason=reason, since_before=now - keep)
+        because = f"policy.keep.{reason} is {duration_text(keep)}"
+        rest = ((row.address, row.stream) for row in self.store.suppressions(wanted))
+        count = 0
+        while not self.stopped() and (piece := list(islice(rest, AT_ONCE))):
+            with self.store.write() as writer:
+                changes = Changes(writer, now, self.who, self.wanted)
+                count += len(changes.release(piece, because, verb="suppression.sweep"))
+        return count
+
+    @staticmethod
+    def _sent(writer: "Writer", before: datetime) -> int:
+        return writer.sweep_sent(first_sent_key(before), hour_of(before))
+
+
+def _before(now: datetime, keep: timedelta | None) -> datetime:
+    """The moment before which something goes; the beginning of time where it stays for ever."""
+    return _EPOCH if keep is None else now - keep
+
+
+class Keeper:
+    """Sweeps in the daemon.
+
+    Args:
+        store: What to sweep.
+        settings: Say how long things are kept.
+        wanted: Which hooks want to be told.
+        clock: Tells the time.
+        first: How long after the start the first time comes.
+    """
+
+    def __init__(
+        self,
+        store: "Store",
+        settings: "Settings",
+        wanted: Subscriptions = NOBODY,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        first: timedelta = FIRST,
+    ) -> None:
+        self._stop = Event()
+        self._sweep = Sweep(store, settings, "daemon", wanted, self._stop.is_set)
+        self._clock = clock
+        self._first = first
+
+    def run(self) -> None:
+        """Sweep every hour until `stop` is called."""
+        wait = self._first
+        while not self._stop.wait(wait.total_seconds()):
+            wait = EVERY
+            try:
+                log_swept(self._sweep.run(self._clock()))
+            except StoreError as error:
+                log_not_swept(error)
+
+    def stop(self) -> None:
+        """End; from any thread."""
+        self._stop.set()
+
+
+def log_swept(gone: dict[str, int]) -> None:
+    """Say what was let go of."""
+    if told := [f"{count} {name.replace('_', ' ')}" for name, count in gone.items() if count]:
+        log.info("kept long enough: %s", ", ".join(told))
+
+
+def log_not_swept(error: StoreError) -> None:
+    """Say why nothing was let go of; the next hour tries again."""
+    log.warning("the store is not swept, and will be in an hour: %s", error)
