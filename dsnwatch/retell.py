@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.model import BounceReport, DecisionAction, News, StoredEvent
 from dsnwatch.news import news_of_change, news_of_event, news_of_suppression_by
 from dsnwatch.policy import running
+from dsnwatch.rfc.keyed_hash import MARK
 from dsnwatch.store import EventFilter, SuppressionFilter, new_id
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def news_since(
             if standing and standing.event_id == stored.id and running(standing, now):
                 yield from news_of_suppression_by(wanted, stored)
     for each in store.suppressions(SuppressionFilter(active_at=now)):
+        if each.address.startswith(MARK):  # who was forgotten is told to nobody
+            continue
         if each.event_id is None and since <= each.since and (until is None or each.since < until):
             type_ = "suppression.added"
             yield from news_of_change(wanted, type_, new_id(now), each, each.since)

@@ -60,6 +60,7 @@ FLOORS = {
         "book",
         "changes",
         "intake",
+        "forgetting",
         "revival",
         "provenance",
         "guarding",

@@ -36,6 +36,7 @@ COMMANDS = {
     "explain": "explain",
     "check": "check",
     "suppressions": "suppressions",
+    "forget": "forget",
     "events": "events",
     "messages": "messages",
     "quarantine": "quarantine",

@@ -68,3 +68,8 @@ def export(
             f"{lines.left_out} addresses cannot stand in such a file (spaces, quotes, letters "
             "beyond ASCII) and are left out; a look-up knows them"
         )
+    if lines.forgotten:
+        say(
+            f"{lines.forgotten} addresses were forgotten, so that no file can name them; a look-up "
+            "knows them"
+        )

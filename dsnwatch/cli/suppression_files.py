@@ -23,6 +23,7 @@ from dsnwatch.errors import DataError, UsageError
 from dsnwatch.lists.formats import FORMS, KINDS, Form
 from dsnwatch.rfc.csv_text import csv_lines
 from dsnwatch.rfc.date import rfc3339
+from dsnwatch.rfc.keyed_hash import MARK
 from dsnwatch.store import SuppressionFilter
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def export(app: typer.Typer) -> None:
             found = opened.suppressions(wanted, limit)
             if stream is not None:
                 found = (each for each in found if each.stream in {"", stream})
+            if not FORMS[form].own:
+                found = (each for each in found if not each.address.startswith(MARK))
             write_texts(output, _texts(found, FORMS[form], raw=raw_cells))
 
 

@@ -189,12 +189,14 @@ class Form:
         cells: Makes a row, or None for what cannot stand in such a file.
         about: For people: what becomes of the file.
         lines: Makes a line of text, where it is no CSV.
+        own: Whether those who were forgotten are in it too, by the names they have in the store.
     """
 
     about: str
     heading: tuple[str, ...] = ()
     cells: Callable[[Suppression], Sequence[str]] | None = None
     lines: Callable[[Suppression], str] | None = None
+    own: bool = False
 
 
 def _json(value: Mapping[str, object]) -> str:
@@ -223,8 +225,8 @@ def _postmark(one: Suppression) -> dict[str, object]:
 
 FORMS: Final[Mapping[str, Form]] = MappingProxyType(
     {
-        "csv": Form("for people and other programs", HEADING, as_cells),
-        "json": Form("for another dsnwatch", lines=lambda one: _json(as_dict(one))),
+        "csv": Form("for people and other programs", HEADING, as_cells, own=True),
+        "json": Form("for another dsnwatch", lines=lambda one: _json(as_dict(one)), own=True),
         "addresses": Form("one address a line", lines=lambda one: f"{one.address}\n"),
         "sendgrid": Form(
             "for Suppressions, Global Unsubscribes, Upload a CSV",

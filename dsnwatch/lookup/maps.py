@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from dsnwatch.lookup import ANSWERS, said
 from dsnwatch.model import Suppression
+from dsnwatch.rfc.keyed_hash import MARK
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +58,7 @@ class Lines:
     Attributes:
         addresses: How many are in it, so far.
         left_out: How many cannot stand in such a file: with spaces, quotes, letters beyond ASCII.
+        forgotten: How many were forgotten: a file cannot name them, a look-up knows them.
         until: When the next of the suppressions ends; None where none does.
     """
 
@@ -69,12 +71,16 @@ class Lines:
         self._streams = {"", stream}
         self.addresses = 0
         self.left_out = 0
+        self.forgotten = 0
         self.until: datetime | None = None
 
     def __iter__(self) -> Iterator[str]:
         last = None
         for each in self._suppressions:
             if each.stream not in self._streams:
+                continue
+            if each.address.startswith(MARK):
+                self.forgotten += 1
                 continue
             if each.until is not None and (self.until is None or each.until < self.until):
                 self.until = each.until

@@ -1,7 +1,7 @@
 """Connections to the database: how each is set up, and what its errors become."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,6 +76,31 @@ def writing(
         if engine.dialect.name == "postgresql" and not rows:
             begin_writing(connection, beside=beside)
         yield connection
+
+
+@contextmanager
+def outside(engine: Engine, where: str) -> Iterator[Callable[[str], tuple[int, ...]]]:
+    """Give what runs statements that no transaction may hold; it answers with their first row.
+
+    Raises:
+        StoreError: Or the subclass that fits.
+    """
+    with _told(where), engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        alone = engine.dialect.name == "postgresql"  # SQLite is left to itself anyway (`_set_up`)
+        if alone:
+            driver.autocommit = True
+
+        def run(statement: str) -> tuple[int, ...]:
+            cursor = driver.execute(statement)
+            return tuple(cursor.fetchone() or ()) if cursor.description else ()
+
+        try:
+            yield run
+        finally:
+            if alone:
+                driver.autocommit = False
 
 
 @contextmanager

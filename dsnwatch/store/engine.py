@@ -10,7 +10,9 @@ from dsnwatch.store import schema
 from dsnwatch.store.alerts import AlertQueries
 from dsnwatch.store.connections import connect_to, reading, writing
 from dsnwatch.store.deliveries import Deliveries
+from dsnwatch.store.erasing import EraseQueries
 from dsnwatch.store.figures import FigureQueries
+from dsnwatch.store.forgotten import Forgotten, key_file
 from dsnwatch.store.holds import HoldQueries
 from dsnwatch.store.location import is_server, sqlite_path, where_of
 from dsnwatch.store.postgres import engine_for
@@ -30,6 +32,7 @@ class Store(
     TokenQueries,
     FigureQueries,
     AlertQueries,
+    EraseQueries,
 ):
     """An open database; threads may share it, forked processes may not.
 
@@ -37,6 +40,7 @@ class Store(
         url: As it was given.
         where: The file or the server, for people.
         shared: Whether other machines may use it too.
+        forgotten: Knows the names of those who were forgotten.
     """
 
     def __init__(self, url: str, *, node: str, migrate: bool, busy: timedelta) -> None:
@@ -44,6 +48,7 @@ class Store(
         self.where = where_of(url)
         self.shared = is_server(url)
         self._node = node
+        self.forgotten = Forgotten(key_file(url))
         busy_ms = int(busy.total_seconds() * 1000)
         if self.shared:
             super().__init__(engine_for(url, busy_ms), self.where)
@@ -84,7 +89,7 @@ class Store(
             StoreError: Or the subclass that fits.
         """
         with reading(self._engine, self.where) as connection:
-            yield Writer(connection, self._node)
+            yield Writer(connection, self._node, self.forgotten)
 
     @contextmanager
     def write(self, *, beside: bool = False) -> Iterator[Writer]:
@@ -101,7 +106,7 @@ class Store(
             StoreError: Whatever else keeps the database from taking it.
         """
         with writing(self._engine, self.where, beside=beside) as connection:
-            writer = Writer(connection, self._node)
+            writer = Writer(connection, self._node, self.forgotten)
             yield writer
             writer.finish()
 

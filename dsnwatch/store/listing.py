@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from dsnwatch.model import Action, DecisionAction, Kind, Release, StoredEvent, Suppression
 from dsnwatch.store.ids import first_id
-from dsnwatch.store.rows import event_of, suppression_of, suppression_row
+from dsnwatch.store.rows import Row, event_of, suppression_of, suppression_row
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import EVENT, FORMER_SUPPRESSION, MESSAGE, RELEASE, SUPPRESSION, TRIAL
 from dsnwatch.store.values import from_micros, storable, to_micros
@@ -26,12 +26,13 @@ class ListWrites(Statements):
         Returns:
             The suppressions by address, in the order of their streams; the free ones are absent.
         """
-        asked = {storable(address): address for address in addresses}
+        asked = self._named(addresses)
         found: defaultdict[str, list[Suppression]] = defaultdict(list)
         column = SUPPRESSION.c.address
         statement = select(SUPPRESSION).order_by(column, SUPPRESSION.c.stream)
         for row in self._among(statement, column, asked).mappings():
-            found[asked[row["address"]]].append(suppression_of(row))
+            address = asked[row["address"]]
+            found[address].append(suppression_of(row)._replace(address=address))
         return {address: tuple(suppressions) for address, suppressions in found.items()}
 
     def put_suppressions(
@@ -46,9 +47,29 @@ class ListWrites(Statements):
             former: What is replaced and has to be known still, each with a new id.
         """
         rows = [suppression_row(suppression, self._node) for suppression in suppressions]
-        self._put(SUPPRESSION, [*{(row["address"], row["stream"]): row for row in rows}.values()])
         kept = [suppression_row(each, self._node) | {"id": id_} for id_, each in former]
+        self._hide([*rows, *kept])
+        self._put(SUPPRESSION, [*{(row["address"], row["stream"]): row for row in rows}.values()])
         self._add(FORMER_SUPPRESSION, kept)
+
+    def _hide(self, rows: Sequence[Row]) -> None:
+        """Let rows of those who were forgotten stay under their names."""
+        addresses = {str(row["address"]) for row in rows}
+        names = {name: one for one in addresses if (name := self._forgotten.name(one))}
+        if not names:
+            return
+        column = SUPPRESSION.c.address
+        listed = self._among(select(column).distinct(), column, names)
+        hidden = {names[row[0]]: row[0] for row in listed}
+        for row in rows:
+            if name := hidden.get(str(row["address"])):
+                row.update(address=name, domain="", note="")
+
+    def _named(self, addresses: Iterable[str]) -> dict[str, str]:
+        """Give addresses by how they are stored: as they are, and as they were forgotten."""
+        asked = {storable(address): address for address in addresses}
+        names = [(self._forgotten.name(one), address) for one, address in asked.items()]
+        return asked | {name: address for name, address in names if name}
 
     def remove_suppressions(self, keys: Sequence[Key]) -> None:
         """Take rows off the list."""
@@ -58,16 +79,21 @@ class ListWrites(Statements):
             )
             self._connection.execute(
                 statement,
-                [{"of": storable(address), "in_": storable(stream)} for address, stream in keys],
+                [
+                    {"of": name, "in_": storable(stream)}
+                    for address, stream in keys
+                    for name in self._named([address])
+                ],
             )
 
     def former_of(self, addresses: Iterable[str]) -> dict[Key, list[tuple[str, Suppression]]]:
         """Find what the list said of addresses before, the oldest first, each with its id."""
         found: defaultdict[Key, list[tuple[str, Suppression]]] = defaultdict(list)
         column = FORMER_SUPPRESSION.c.address
+        asked = self._named(addresses)
         statement = select(FORMER_SUPPRESSION).order_by(FORMER_SUPPRESSION.c.id)
-        for row in self._among(statement, column, map(storable, addresses)).mappings():
-            one = suppression_of(row)
+        for row in self._among(statement, column, asked).mappings():
+            one = suppression_of(row)._replace(address=asked[row["address"]])
             found[one.address, one.stream].append((row["id"], one))
         return dict(found)
 

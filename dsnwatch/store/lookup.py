@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 from dsnwatch.rfc.date import rfc3339
 from dsnwatch.store.faults import translate
+from dsnwatch.store.forgotten import Forgotten, key_file
 from dsnwatch.store.location import is_server, sqlite_path
 from dsnwatch.store.schema import revision
 from dsnwatch.store.values import from_micros, storable, to_micros
@@ -189,6 +190,7 @@ class SuppressionLookup:
             UsageError: The URL names no store.
         """
         self._asked = asked_at(url)
+        self._forgotten = Forgotten(key_file(url))
 
     def find(self, address: str, now: datetime, stream: str = "") -> Found | None:
         """Find what keeps this address from being mailed.
@@ -207,6 +209,8 @@ class SuppressionLookup:
             StoreError: It cannot be read.
         """
         rows = self._asked.rows(QUERY, (storable(address),))
+        if name := self._forgotten.name(address):
+            rows = [*rows, *self._asked.rows(QUERY, (name,))]
         if not rows:
             return None
         streams, moment = ("", storable(stream)), to_micros(now)
@@ -274,4 +278,6 @@ class HeldLookup(SuppressionLookup):
             address, stream = storable(address), storable(stream)
         moment = self._moment
         rows = self._asked.rows(HOLDING, (address, stream, moment, moment))
+        if not rows and (name := self._forgotten.name(address)):
+            rows = self._asked.rows(HOLDING, (name, stream, moment, moment))
         return date.fromordinal(_DAY_ZERO + rows[0][0] // _MICROS_A_DAY) if rows else None

@@ -32,6 +32,7 @@ from dsnwatch.store.answers import (
     Totals,
 )
 from dsnwatch.store.connections import reading
+from dsnwatch.store.forgotten import NOBODY, Forgotten
 from dsnwatch.store.ids import first_id
 from dsnwatch.store.rows import (
     event_of,
@@ -59,7 +60,13 @@ Conditions = list[ColumnElement[bool]]
 
 
 class Queries:
-    """The reading half of the store."""
+    """The reading half of the store.
+
+    Attributes:
+        forgotten: Knows the names of those who were forgotten.
+    """
+
+    forgotten: Forgotten = NOBODY
 
     def __init__(self, engine: Engine, where: str) -> None:
         self._engine = engine
@@ -154,9 +161,14 @@ class Queries:
 
     def suppression(self, address: str, stream: str = "") -> Suppression | None:
         """Find what was said of this address for this very stream ("": for all), lapsed or not."""
-        wanted = _equal(SUPPRESSION, address=address, stream=stream)
+        wanted = [*_equal(SUPPRESSION, stream=stream), self._is_listed(address)]
         row = self._first(select(SUPPRESSION).where(*wanted))
-        return None if row is None else suppression_of(row)
+        return None if row is None else suppression_of(row)._replace(address=address)
+
+    def _is_listed(self, address: str) -> ColumnElement[bool]:
+        """Say which rows of the list are an address's, also where it was forgotten."""
+        name = self.forgotten.name(address)
+        return SUPPRESSION.c.address.in_([storable(address), *([name] if name else ())])
 
     def suppressions(
         self,
@@ -174,12 +186,13 @@ class Queries:
         wanted = wanted or SuppressionFilter()
         conditions = _equal(
             SUPPRESSION,
-            address=wanted.address,
             domain=wanted.domain,
             reason=wanted.reason,
             origin=wanted.origin,
             stream=wanted.stream,
         )
+        if wanted.address is not None:
+            conditions.append(self._is_listed(wanted.address))
         if wanted.active_at is not None:
             conditions.append(_active(wanted.active_at))
         if wanted.ends_after is not None:

@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql
 
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store import postgres
+from dsnwatch.store.forgotten import NOBODY, Forgotten
 from dsnwatch.store.inserts import Inserting, laid_out, over, plain
 from dsnwatch.store.rows import Row
 
@@ -32,9 +33,10 @@ PIECE = 1 << 20
 class Statements:
     """What each part of `Writer` stands on: the connection of one writing transaction."""
 
-    def __init__(self, connection: Connection, node: str) -> None:
+    def __init__(self, connection: Connection, node: str, forgotten: Forgotten = NOBODY) -> None:
         self._connection = connection
         self._node = node
+        self._forgotten = forgotten
 
     def claim(self, names: Iterable[str]) -> None:
         """Let nobody else decide about these until the transaction ends.

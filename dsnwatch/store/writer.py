@@ -30,10 +30,11 @@ from dsnwatch.store.deliveries import (
     lane_rows,
     outbox_rows,
 )
+from dsnwatch.store.erasing import EraseWrites
+from dsnwatch.store.forgotten import NOBODY, Forgotten
 from dsnwatch.store.holds import HoldWrites
 from dsnwatch.store.ids import first_id, new_id
 from dsnwatch.store.listing import ListWrites
-from dsnwatch.store.replays import ReplayWrites
 from dsnwatch.store.rows import (
     Row,
     event_row,
@@ -60,14 +61,14 @@ from dsnwatch.store.tokens import TokenWrites
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 
-class Writer(ListWrites, SignWrites, HoldWrites, ReplayWrites, TokenWrites, AlertWrites):
+class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, AlertWrites):
     """The rows of one transaction; all of them are there after it, or none.
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.
     """
 
-    def __init__(self, connection: Connection, node: str) -> None:
-        super().__init__(connection, node)
+    def __init__(self, connection: Connection, node: str, forgotten: Forgotten = NOBODY) -> None:
+        super().__init__(connection, node, forgotten)
         self._events: list[Row] = []
         self._mail: list[tuple[object, object, object]] = []
 
