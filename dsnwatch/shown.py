@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dsnwatch.alerts import Entry
     from dsnwatch.model import StoredEvent, StoredMessage
     from dsnwatch.store import Backlog, DeadLetter, Hold, HookState, QuarantineItem
+    from dsnwatch.todo import Ticket
 
 
 def event_dict(stored: "StoredEvent") -> dict[str, object]:
@@ -181,4 +182,27 @@ def alert_dict(entry: "Entry") -> dict[str, object]:
         "pauses": alert.pauses,
         "raised_at": rfc3339(entry.raised_at),
         "cleared_at": rfc3339(entry.cleared_at),
+    }
+
+
+def ticket_dict(one: "Ticket") -> dict[str, object]:
+    """Write something that is to be mended as JSON takes it."""
+    listed = one.blocklist
+    return {
+        "provider": one.provider or None,
+        "reason": one.reason,
+        "blocklist": None if listed is None else listed.id,
+        "removal": None if listed is None else listed.removal,
+        "blocked_ip": one.blocked_ip or None,
+        "domain": one.domain or None,
+        "finding": one.finding or None,
+        "to_do": one.to_do,
+        "events": one.events,
+        "first_at": rfc3339(one.first_at),
+        "last_at": rfc3339(one.last_at),
+        "fixed": one.fixed,
+        "sample": one.sample,
+        "text": one.text,
+        "help_url": one.help_url or None,
+        "fingerprints": list(one.fingerprints),
     }

@@ -65,6 +65,7 @@ FLOORS = {
         "provenance",
         "guarding",
         "alerting",
+        "todo",
         "sending",
         "holding",
         "undoing",

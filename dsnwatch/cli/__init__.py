@@ -31,6 +31,7 @@ COMMANDS = {
     "run": "run_",
     "status": "status",
     "alerts": "alerts",
+    "todo": "todo",
     "mailbox": "mailbox",
     "parse": "parse",
     "explain": "explain",
