@@ -1,6 +1,7 @@
 """What the store holds as JSON takes it: one wording for commands, API and whoever asks next."""
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,16 @@ from dsnwatch.rfc.date import rfc3339
 if TYPE_CHECKING:
     from dsnwatch.alerts import Entry
     from dsnwatch.model import StoredEvent, StoredMessage
-    from dsnwatch.store import Backlog, DeadLetter, Hold, HookState, QuarantineItem
+    from dsnwatch.store import (
+        Backlog,
+        Counted,
+        DeadLetter,
+        Fingerprint,
+        Hold,
+        HookState,
+        QuarantineItem,
+    )
+    from dsnwatch.summing import Report
     from dsnwatch.todo import Ticket
 
 
@@ -205,4 +215,65 @@ def ticket_dict(one: "Ticket") -> dict[str, object]:
         "text": one.text,
         "help_url": one.help_url or None,
         "fingerprints": list(one.fingerprints),
+    }
+
+
+def counted_dict(one: "Counted") -> dict[str, object]:
+    """Write counts as JSON takes them, with the rates that are known."""
+    numbers: dict[str, object] = {each.name: getattr(one, each.name) for each in fields(one)}
+    return numbers | {
+        "failed": one.failed,
+        "hard_rate": one.hard_rate,
+        "total_rate": one.total_rate,
+        "complaint_rate": one.complaint_rate,
+    }
+
+
+def fingerprint_dict(one: "Fingerprint") -> dict[str, object]:
+    """Write what many refusals say alike as JSON takes it."""
+    return {
+        "id": one.id,
+        "text": one.form or None,
+        "rule": one.rule,
+        "class": one.bounce_class,
+        "reason": one.reason,
+        "fault": one.fault,
+        "provider": one.provider or None,
+        "blocklist": one.blocklist or None,
+        "blocked_ip": one.blocked_ip or None,
+        "first_at": rfc3339(one.first_at),
+        "last_at": rfc3339(one.last_at),
+        "sample": one.sample,
+        "events": one.events,
+    }
+
+
+def report_dict(found: "Report") -> dict[str, object]:
+    """Write a report as JSON takes it."""
+    starts = [rfc3339(start) for start in found.span.starts]
+    ranked = {
+        name: [{"name": value, **counted_dict(one)} for value, one in rows]
+        for name, rows in (
+            ("reasons", found.reasons),
+            ("providers", found.providers),
+            ("domains", found.domains),
+            ("campaigns", found.campaigns),
+        )
+    }
+    return {
+        "since": rfc3339(found.span.since),
+        "until": rfc3339(found.made_at),
+        "total": counted_dict(found.whole),
+        "before": counted_dict(found.before),
+        "streams": [
+            {"name": name, "state": state.value, **counted_dict(one)}
+            for name, one, state in found.streams
+        ],
+        "classes": {"starts": starts, **{name: list(values) for name, values in found.classes}},
+        **ranked,
+        "fingerprints": [fingerprint_dict(one) for one in found.prints],
+        "messages": found.mail,
+        "alerts": [alert_dict(entry) for entry in found.alerts],
+        "todo": [ticket_dict(one) for one in found.todo],
+        "suppressions": found.suppressions,
     }

@@ -32,7 +32,7 @@ _DO = {
     "no_reverse_dns": "give {ip} a host name (PTR) that leads back to it",
     "reputation": "send less till it recovers, to those who want it; see what else {ip} sends",
     "rate_limited": "send slower to {provider}, and to fewer recipients at a time",
-    "policy": "ask {provider}'s postmaster, with the sample; its help page may say more",
+    "policy": "ask the postmaster of {provider}, with the sample; its help page may say more",
     "sender_rejected": "see that the sender address of {domain} exists and takes mail",
     "relay_denied": "see by which server the mail went; that one may not relay",
     "spam_content": "look at the text, the links and who gets it; send a test to yourself",
@@ -150,7 +150,8 @@ def _ticket(store: "Store", group: "Sequence[Fingerprint]", *, fixed: bool) -> T
         help_url = stored.event.details.help_url or ""
         message = store.message(stored.message_id)
         if message is not None:
-            domain = domain_of(message.report.original.from_ or message.report.return_path or "")
+            sender = message.report.original.from_ or message.report.return_path or ""
+            domain = domain_of(sender.strip("<> "))
     listed = None
     if first.blocklist:
         listed = blocklists().by_id.get(first.blocklist) or Blocklist(
@@ -162,7 +163,7 @@ def _ticket(store: "Store", group: "Sequence[Fingerprint]", *, fixed: bool) -> T
         reason=first.reason,
         blocklist=listed,
         blocked_ip=first.blocked_ip,
-        domain=domain.strip("<> "),
+        domain=domain,
         finding=finding,
         to_do=_to_do(first, listed, domain, finding, help_url),
         events=sum(one.events for one in group),
@@ -192,5 +193,5 @@ def _to_do(
         ip=ip,
         domain=domain or "the sending domain",
         finding=finding or "SPF, DKIM and DMARC",
-        provider=one.provider or "them",
+        provider=one.provider or "the other side",
     )

@@ -66,6 +66,7 @@ FLOORS = {
         "guarding",
         "alerting",
         "todo",
+        "summing",
         "sending",
         "holding",
         "undoing",

@@ -32,6 +32,7 @@ COMMANDS = {
     "status": "status",
     "alerts": "alerts",
     "todo": "todo",
+    "report": "report",
     "mailbox": "mailbox",
     "parse": "parse",
     "explain": "explain",
