@@ -1,5 +1,6 @@
 """A small disk of its own (tmpfs), to be filled and to be mounted read-only."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,22 +17,25 @@ class Disk:
 
     Attributes:
         folder: Where it is mounted.
+        kib: Its size.
     """
 
     folder: Path
+    kib: int
 
     def fill(self) -> None:
-        """Leave no room on it."""
-        with suppress(OSError), (self.folder / "filling").open("ab", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
+        """Leave no room on it: it is as large as what is on it."""
+        disk = os.statvfs(self.folder)
+        used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize // 1024
+        with suppress(subprocess.CalledProcessError):  # somebody was faster and took more
+            self.mount(f"size={max(used, 4)}k")
 
     def make_room(self) -> None:
         """Give the room back."""
-        (self.folder / "filling").unlink(missing_ok=True)
+        self.mount(f"size={self.kib}k")
 
     def mount(self, how: str) -> None:
-        """Mount it anew: `ro` or `rw`."""
+        """Mount it anew: `ro`, `rw`, `size=...`."""
         _run("mount", "-o", f"remount,{how}", str(self.folder))
 
 
@@ -46,7 +50,7 @@ def a_disk(kib: int) -> Iterator[Disk]:
         except subprocess.CalledProcessError:
             lacking_is("may not mount anything")
         try:
-            yield Disk(folder)
+            yield Disk(folder, kib)
         finally:
             _run("umount", "--lazy", str(folder))
     finally:
