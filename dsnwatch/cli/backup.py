@@ -36,7 +36,8 @@ def backup(
     """Copy, and say how much it was."""
     from dsnwatch.store.upkeep import backup as copy  # noqa: PLC0415  not for --help
 
-    path = store_file(Place(ctx, config=config, store=store, verbose=verbose))
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    path = store_file(place, "PostgreSQL is backed up by pg_dump")
     copied = copy(path, file)
     if as_json:
         json_line({"file": str(file), "octets": copied.octets, "messages": copied.messages})

@@ -9,9 +9,9 @@ from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseO
 from dsnwatch.cli.output import Column, folded, json_line, line, table
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
-from dsnwatch.errors import StoreError
+from dsnwatch.errors import StoreError, UsageError
 from dsnwatch.store.examine import check as examine
-from dsnwatch.store.location import sqlite_path
+from dsnwatch.store.location import is_server, sqlite_path
 from dsnwatch.store.schema import HEAD
 from dsnwatch.store.upkeep import compact, give_back, size
 
@@ -121,7 +121,7 @@ def check(
 ) -> int:
     """Look at the file, and print what was found."""
     place = Place(ctx, config=config, store=store, verbose=verbose)
-    path = store_file(place)
+    path = store_file(place, "PostgreSQL has pg_amcheck")
     hooks = [section.name for section in place.configuration.settings.hook]
     found, large = examine(path, hooks), size(path)
     if as_json:
@@ -169,7 +169,8 @@ def compact_(
     verbose: VerboseOption = False,
 ) -> None:
     """Vacuum, and say what it gave back."""
-    path = store_file(Place(ctx, config=config, store=store, verbose=verbose))
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    path = store_file(place, "PostgreSQL gives room back by itself (autovacuum)")
     given_back = compact(path)
     if as_json:
         json_line({"store": str(path), "octets_given_back": given_back})
@@ -177,13 +178,21 @@ def compact_(
         line(f"{path}: {size_text(given_back)} went back to the disk")
 
 
-def store_file(place: Place) -> Path:
+def store_file(place: Place, on_a_server: str) -> Path:
     """Find the store's file, without migrating it.
+
+    Args:
+        place: The command's.
+        on_a_server: What to do where the store is on a server.
 
     Raises:
         StoreError: There is none.
+        UsageError: The store is on a server.
     """
-    path = sqlite_path(place.store_url())
+    url = place.store_url()
+    if is_server(url):
+        raise UsageError(f"this is for a store in a file; {on_a_server}")
+    path = sqlite_path(url)
     if not path.is_file():
         raise StoreError(f"store {path}: is not there; name it with --store")
     place.say_store(path)

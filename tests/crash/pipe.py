@@ -15,6 +15,7 @@ class Pipe:
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -25,14 +26,15 @@ class Pipe:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
+        for each in self._threads:
+            each.join(10)
 
     def cut(self) -> None:
         """Cut every connection there is now, in the middle of whatever it is."""
         with self._lock:
-            cut, self._open = self._open, set()
-        for each in cut:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+            for each in self._open:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         while True:
@@ -49,15 +51,17 @@ class Pipe:
             with self._lock:
                 self._open |= {client, server}
             for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+                thread = threading.Thread(target=self._pass_on, args=(one, other), daemon=True)
+                self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+                thread.start()
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while data := one.recv(1 << 16):
                 other.sendall(data)
-        with self._lock:
-            self._open -= {one, other}
-        for each in (one, other):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        one.close()
+        with self._lock:  # each thread closes its own; a number may belong to another soon
+            self._open.discard(one)
+            if other in self._open:
+                with suppress(OSError):
+                    other.shutdown(socket.SHUT_RDWR)
+            one.close()

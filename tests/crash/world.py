@@ -140,10 +140,18 @@ class Sender:
     acknowledged: set[str] = field(default_factory=set)
     """Addresses of messages that were answered 250."""
     over: bool = False
+    _thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to send."""
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Send no more."""
+        self.over = True
+        if self._thread is not None:
+            self._thread.join(30)
 
     def _run(self) -> None:
         client: smtplib.SMTP | None = None
@@ -167,6 +175,8 @@ class Sender:
                     self.acknowledged.add(made.address)
                     break
             self.waiting.task_done()
+        if client is not None:
+            client.close()
 
 
 @dataclass
@@ -301,6 +311,6 @@ def a_world(disk_kib: int) -> Iterator[World]:
         try:
             yield world
         finally:
-            sender.over = True
+            sender.end()
             for each in (daemon, *world.imports):
                 each.end()

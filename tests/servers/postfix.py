@@ -115,6 +115,11 @@ class Postfix:
         path = self.folder / "postfix.log"
         return path.read_text() if path.exists() else ""
 
+    def flush(self) -> None:
+        """Have it try at once all that waits, whatever it has put it off to."""
+        (postqueue,) = need("postqueue", root=True)
+        _run([postqueue, "-c", self.folder / "conf", "-f"])
+
     def send(self, sender: str, recipients: Sequence[str], data: bytes) -> None:
         """Give it a message to deliver."""
         with smtplib.SMTP("127.0.0.1", self.port, timeout=20) as client:
