@@ -70,6 +70,7 @@ FLOORS = {
         "sending",
         "holding",
         "undoing",
+        "foresight",
         "returning",
         "keeping",
         "inbox",

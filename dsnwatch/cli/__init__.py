@@ -44,6 +44,7 @@ COMMANDS = {
     "quarantine": "quarantine",
     "holds": "holds",
     "rollback": "rollback",
+    "policy": "policy",
     "rules": "rules",
     "sent": "sent",
     "verp": "verp",

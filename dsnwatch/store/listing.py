@@ -163,8 +163,37 @@ class ListWrites(Statements):
             found[asked[row["address"]]].append(event_of(row))
         return dict(found)
 
-    def events_told_of(self, addresses: Iterable[str]) -> dict[str, list[tuple[StoredEvent, str]]]:
+    def addresses_failing(self, since: datetime, after: str, limit: int) -> list[str]:
+        """List addresses that something was told of from a moment on, page by page.
+
+        Args:
+            since: Arrived at this moment or later.
+            after: Go on behind this address.
+            limit: How many at most.
+        """
+        column = EVENT.c.address
+        statement = (
+            select(column)
+            .distinct()
+            .where(
+                column > storable(after),
+                EVENT.c.occurred_at >= to_micros(since),
+                EVENT.c.void.is_(None),
+                EVENT.c.kind.in_((Kind.BOUNCE.value, Kind.COMPLAINT.value, Kind.UNSUBSCRIBE.value)),
+            )
+            .order_by(column)
+            .limit(limit)
+        )
+        return [row[0] for row in self._connection.execute(statement)]
+
+    def events_told_of(
+        self, addresses: Iterable[str], since: datetime | None = None
+    ) -> dict[str, list[tuple[StoredEvent, str]]]:
         """Find all events of each address that count, in the order they were stored.
+
+        Args:
+            addresses: Whose.
+            since: Arrived at this moment or later; None is all.
 
         Returns:
             Each with the message it is about: the original's Message-ID, else its own key.
@@ -178,6 +207,8 @@ class ListWrites(Statements):
             .where(EVENT.c.void.is_(None))
             .order_by(EVENT.c.id)
         )
+        if since is not None:
+            statement = statement.where(EVENT.c.occurred_at >= to_micros(since))
         for row in self._among(statement, EVENT.c.address, asked).mappings():
             found[asked[row["address"]]].append((event_of(row), row["about"]))
         return dict(found)
