@@ -83,7 +83,7 @@ def run(plan: Plan) -> Result:
             tried[name] += 1
             copies += 1
             broken += _power_cut(world, chance, after=name)
-        settled = _settle(world)
+        settled = come_to_rest(world)
         world.daemon.end()
         verdict = compare(world.ledger, world.store)
         if settled or verdict.losses or broken:
@@ -122,7 +122,7 @@ def _power_cut(world: World, chance: random.Random, *, after: str) -> list[str]:
     return [*found, *(f"power cut after '{after}': {each} was lost" for each in missing)]
 
 
-def _settle(world: World) -> str:
+def come_to_rest(world: World) -> str:
     """Wait until everything has arrived; gives what has not, "" where all has."""
     world.set_clock(max(world.wrong, 0) + 80 * DAY)  # beyond whatever it was put off to
     deadline = time.monotonic() + SETTLE.total_seconds()

@@ -74,8 +74,14 @@ class Verdict:
     losses: tuple[str, ...]
 
 
-def compare(ledger: Ledger, store: Path) -> Verdict:
-    """Compare what went in with what is stored, suppressed and told."""
+def compare(ledger: Ledger, store: Path, *, swept: bool = False) -> Verdict:
+    """Compare what went in with what is stored, suppressed and told.
+
+    Args:
+        ledger: What went in.
+        store: The store's file.
+        swept: Whether the octets of messages have been let go of since.
+    """
     with closing(sqlite3.connect(store)) as database:
         ask = database.execute
         raws = Counter(_number(data) for (data,) in ask("SELECT data FROM raw_message"))
@@ -97,7 +103,7 @@ def compare(ledger: Ledger, store: Path) -> Verdict:
     telling = [("bounce.hard", a) for a in hard] + [("bounce.soft", a) for a in soft]
     telling += [("suppression.added", address) for address in hard]
     differences = [
-        *_differ("message", wanted, raws),
+        *([] if swept else _differ("message", wanted, raws)),
         *_differ("event", Counter(each.address for each in inputs), events),
         *_differ("suppression", Counter(hard), suppressed),
         *(f"told under {len(found)} ids: {key}" for key, found in ids.items() if len(found) > 1),
