@@ -1,7 +1,6 @@
 """Signed return paths from the command line, and the sender's side run for real."""
 
 import json
-import os
 import shutil
 import smtplib
 import stat
@@ -22,6 +21,7 @@ from dsnwatch.rfc.return_path import Validity, check, keys_of
 from tests.hooks.mail import Mail, MailServer, a_mail_server
 from tests.lookup.builders import a_free_port
 from tests.lookup.postfix import a_postfix, needed
+from tests.servers.exim import exim, settings
 
 from .conftest import Run
 
@@ -280,11 +280,7 @@ def test_postfix_gives_each_recipient_a_return_path(run: Run, rotated: Path, sha
 
 @pytest.mark.server
 def test_exim_gives_each_recipient_a_return_path(run: Run, rotated: Path, shared: Path) -> None:
-    exim = shutil.which("exim4") or shutil.which("exim")
-    if exim is None:
-        pytest.skip("Exim is not installed, and cannot be beside Postfix")
-    if os.geteuid() != 0:
-        pytest.skip("only root may run Exim with a configuration of his own")
+    program = exim()
     (transport,) = parts(run("--config", rotated, "verp", "snippet", "exim").out, "# 2.")
     script = written(run, rotated, "python", shared / "return_path.py")
     shutil.copy(rotated.parent / "keys", shared / "keys")
@@ -297,17 +293,15 @@ def test_exim_gives_each_recipient_a_return_path(run: Run, rotated: Path, shared
     (shared / "exim").chmod(0o777)
     with a_mail_server() as sink:
         (shared / "exim.conf").write_text(
-            f"spool_directory = {shared}/exim/spool\nlog_file_path = {shared}/exim/%s.log\n"
-            f"exim_path = {exim}\nprimary_hostname = mx.mta.test\nkeep_environment =\n"
-            "trusted_users = root\n"
-            "never_users =\nbegin routers\nall:\n  driver = manualroute\n  domains = *\n"
+            f"{settings(program, shared / 'exim')}trusted_users = root\n"
+            "begin routers\nall:\n  driver = manualroute\n  domains = *\n"
             "  transport = remote_smtp\n  self = send\n"
             f"  route_list = * 127.0.0.1::{sink.port}\n"
             f"begin transports\n{transport}\n"
         )
         for recipient in (ANNE, "bob@example.com"):
             subprocess.run(  # noqa: S603  the Exim of this machine
-                [exim, "-C", shared / "exim.conf", "-odf", "-f", "news@example.org", recipient],
+                [program, "-C", shared / "exim.conf", "-odf", "-f", "news@example.org", recipient],
                 input="Subject: hi\n\nhi\n", text=True, check=True, capture_output=True,
             )  # fmt: skip
         mails = arrived(sink, 2)
