@@ -31,9 +31,6 @@ def look(pid: int, store: Path, messages: int) -> Sample:
     status = dict(
         line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line
     )
-    sizes = [
-        path.stat().st_size for end in ("", "-wal") if (path := Path(f"{store}{end}")).exists()
-    ]
     return Sample(
         messages,
         (
