@@ -61,6 +61,7 @@ FLOORS = {
         "changes",
         "intake",
         "forgetting",
+        "vetting",
         "revival",
         "provenance",
         "guarding",

@@ -39,6 +39,7 @@ COMMANDS = {
     "check": "check",
     "suppressions": "suppressions",
     "forget": "forget",
+    "list": "list_",
     "events": "events",
     "messages": "messages",
     "quarantine": "quarantine",
