@@ -22,7 +22,7 @@ app = typer.Typer(
     help="What is the matter, and how much of what is sent fails.",
 )
 
-_ALERTS = (Column("since (UTC)", 16), Column("severity", 8), Column("what is the matter"))
+ALERTS = (Column("since (UTC)", 16), Column("severity", 8), Column("what is the matter"))
 _RATES = (
     Column("stream and campaign"),
     Column("sent", 11, right=True),
@@ -68,7 +68,7 @@ def list_alerts(
     if as_json:
         for entry in found:
             json_line(alert_dict(entry))
-    elif not table(_ALERTS, map(alert_row, found)):
+    elif not table(ALERTS, map(alert_row, found)):
         say("nothing is the matter")
     return int(is_open)
 

@@ -1,5 +1,6 @@
 """`dsnwatch events`: what happened to whom, what it means, and what was decided."""
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,6 +108,74 @@ def list_events(
                 json_line(event_dict(stored))
         elif not table(_COLUMNS, map(_row, found)):
             say("no events")
+
+
+@app.command(
+    short_help="Show the latest events, and those that come.",
+    help="Show the latest events, oldest first; with --follow also each one that comes, till "
+    "Ctrl-C.",
+    epilog="""\b
+    What comes in right now?
+      dsnwatch events tail --follow
+    Each block from now on, for a program:
+      dsnwatch events tail --follow --limit 0 --class block --json
+    """,
+)
+def tail(
+    ctx: typer.Context,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Wait for more, and show it as it comes.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, metavar="N", help="How many of those that are there.")
+    ] = 10,
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="ADDRESS", help="Only those of this address.")
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="REASON", help="Only this reason: user_unknown ..."),
+    ] = None,
+    bounce_class: Annotated[
+        BounceClass | None,
+        typer.Option("--class", metavar="CLASS", help=f"Only this: {', '.join(BounceClass)}."),
+    ] = None,
+    kind: Annotated[
+        Kind | None, typer.Option("--kind", metavar="KIND", help=f"Only this: {', '.join(Kind)}.")
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option("--stream", metavar="NAME", help="Only this stream.")
+    ] = None,
+    as_json: JsonOption = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Print the last events, and wait for more where that is asked."""
+    from dsnwatch.cli import events_tail  # noqa: PLC0415  not for --help
+
+    place = Place(ctx, config=config, store=store, verbose=verbose)
+    see_reason(reason)
+    wanted = EventFilter(
+        address=None if address is None else key(address),
+        reason=reason,
+        bounce_class=bounce_class,
+        kind=kind,
+        stream=stream,
+    )
+    with place.store() as opened:
+        last = events_tail.latest(opened, wanted, limit) if limit else []
+        come = events_tail.coming(opened, wanted, last, datetime.now(UTC))
+        if as_json:
+            events_tail.show(last, lambda stored: json_line(event_dict(stored)))
+        elif not table(_COLUMNS, map(_row, last)) and not follow:
+            say("no events")
+        sys.stdout.flush()
+        if follow and as_json:
+            events_tail.show(come, lambda stored: json_line(event_dict(stored)))
+        elif follow:
+            events_tail.show(come, lambda one: table(_COLUMNS, [_row(one)], heading=False))
 
 
 @app.command(

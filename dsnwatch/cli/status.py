@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from dsnwatch.alerts import length_text
+from dsnwatch.cli.alerts import ALERTS, alert_row
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, fields, json_line, line, minute, table
 from dsnwatch.cli.place import Place
 from dsnwatch.rfc.date import rfc3339
+from dsnwatch.shown import alert_dict
 
 if TYPE_CHECKING:
     from dsnwatch.metrics import MailboxFigures
@@ -24,7 +26,8 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(
     short_help="Say how the daemon and its mailboxes fare.",
     help="Say what is in the store, and how each mailbox of the daemon fares: lag, messages and "
-    "the last error, as the daemon wrote them down last. Exit status 1: a mailbox fails, or its "
+    "the last error, as the daemon wrote them down last; then what is the matter and what is held "
+    "for a person. Exit status 1: a mailbox fails, or its "
     "daemon does not run.",
     epilog="""\b
     In the morning:
@@ -40,18 +43,22 @@ def status(
     verbose: VerboseOption = False,
 ) -> int:
     """Print the totals, then a row a mailbox and its error."""
-    from dsnwatch.metrics import MailboxFigures  # noqa: PLC0415  not for --help
+    from dsnwatch.alerting import alerts_and_holds  # noqa: PLC0415  not for --help
+    from dsnwatch.metrics import MailboxFigures  # noqa: PLC0415  likewise
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     now = datetime.now(UTC)
     with place.store() as opened:
         totals = opened.counts(now)
         said = opened.figures()
+        matters = alerts_and_holds(opened)
     found = [(each, MailboxFigures.from_json(each.figures)) for each in said]
     wrong = any(_state(each, figures, now) not in WELL for each, figures in found)
     if as_json:
         for each, figures in found:
             json_line(_as_dict(each, figures, now))
+        for entry in matters:
+            json_line(alert_dict(entry))
         return int(wrong)
     fields(
         {
@@ -71,6 +78,9 @@ def status(
         if figures.last_error:
             line()
             line(f"{minute(figures.last_error_at)} {figures.last_error}")
+    if matters:
+        line()
+        table(ALERTS, map(alert_row, matters))
     return int(wrong)
 
 
