@@ -1,15 +1,19 @@
 """Puts the application together."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 from dsnwatch import __version__
 from dsnwatch.errors import DsnwatchError
 from dsnwatch.http import (
+    api_alerts,
     api_check,
     api_events,
     api_hooks,
@@ -17,11 +21,19 @@ from dsnwatch.http import (
     api_review,
     api_rules,
     api_sent,
+    failing,
     health,
+    page_address,
+    page_review,
+    page_sign_in,
+    page_today,
+    page_trends,
     problems,
 )
 from dsnwatch.http.desk import Desk
 from dsnwatch.http.guard import Guard
+from dsnwatch.http.people import SignInError
+from dsnwatch.http.render import query
 
 ROUTERS = (
     api_check.router,
@@ -29,10 +41,20 @@ ROUTERS = (
     api_events.router,
     api_review.router,
     api_sent.router,
+    api_alerts.router,
     api_hooks.router,
     api_rules.router,
 )
 """The rooms of /v1, in the order of the document."""
+
+PAGES = (
+    page_sign_in.router,
+    page_today.router,
+    page_trends.router,
+    page_address.router,
+    page_review.router,
+)
+"""What people look at."""
 
 ABOUT = (
     "Whom not to mail, and why. Every call needs a token (`dsnwatch token create`). Errors are "
@@ -55,11 +77,13 @@ def application(desk: Desk) -> FastAPI:
     app.state.desk = desk
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
-    app.include_router(health.router)
-    app.add_exception_handler(HTTPException, problems.of_http)
-    app.add_exception_handler(RequestValidationError, problems.of_values)
-    app.add_exception_handler(DsnwatchError, problems.of_dsnwatch)
-    app.add_exception_handler(Exception, problems.of_mistake)
+    for router in (health.router, *PAGES):
+        app.include_router(router)
+    app.add_exception_handler(SignInError, _to_sign_in)
+    app.add_exception_handler(HTTPException, failing.of_http)
+    app.add_exception_handler(RequestValidationError, failing.of_values)
+    app.add_exception_handler(DsnwatchError, failing.of_dsnwatch)
+    app.add_exception_handler(Exception, failing.of_mistake)
     app.add_middleware(Guard)
 
     def document() -> dict[str, Any]:
@@ -76,3 +100,13 @@ def application(desk: Desk) -> FastAPI:
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to have another
     return app
+
+
+async def _to_sign_in(request: Request, _: Exception) -> Response:
+    """Have somebody sign in who is not, and come back to where he was."""
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    to = here if request.method == "GET" else "/"
+    target = f"/sign-in?{query(next=to)}"
+    if request.headers.get("hx-request"):
+        return Response(headers={"HX-Redirect": target})
+    return RedirectResponse(target, HTTPStatus.SEE_OTHER)

@@ -7,14 +7,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
-
-from dsnwatch.errors import DataError, DsnwatchError, StoreBusyError, StoreError, UnavailableError
 
 MEDIA = "application/problem+json"
 MANY = 20
@@ -60,46 +56,6 @@ def problem(
         "errors": errors or [],
     }
     return JSONResponse(said, status, dict(headers or {}), MEDIA)
-
-
-def of_ours(error: DsnwatchError) -> tuple[int, Mapping[str, str]]:
-    """Say which status one of our own errors has, and headers that belong to it."""
-    if isinstance(error, StoreBusyError):
-        return HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"}
-    if isinstance(error, StoreError | UnavailableError):
-        return HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "30"}
-    if isinstance(error, DataError):
-        return HTTPStatus.UNPROCESSABLE_ENTITY, {}
-    return HTTPStatus.UNPROCESSABLE_ENTITY, {}
-
-
-def of_http(_: Request, error: Exception) -> Response:
-    """Answer a request that was refused."""
-    assert isinstance(error, HTTPException)
-    return problem(error.status_code, str(error.detail), error.headers)
-
-
-def of_values(_: Request, error: Exception) -> Response:
-    """Answer a request with values that cannot be meant."""
-    assert isinstance(error, RequestValidationError)
-    wrong = [
-        {"where": ".".join(map(str, each["loc"])), "says": str(each["msg"])}
-        for each in error.errors()[:MANY]
-    ]
-    said = "; ".join(f"{each['where']}: {each['says']}" for each in wrong[:3])
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, said, errors=wrong)
-
-
-def of_dsnwatch(_: Request, error: Exception) -> Response:
-    """Answer a request that failed for a reason we know."""
-    assert isinstance(error, DsnwatchError)
-    status, headers = of_ours(error)
-    return problem(status, str(error), headers)
-
-
-def of_mistake(_: Request, __: Exception) -> Response:
-    """Answer a request that met a mistake of ours; the log has it."""
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a mistake in dsnwatch; its log says more")
 
 
 SAID = {

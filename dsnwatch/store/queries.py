@@ -260,6 +260,30 @@ class Queries:
                 for row in connection.execute(statement).mappings()
             ]
 
+    def addresses_from(self, begun: str, limit: int) -> list[str]:
+        """Find addresses that begin so, of events and of the list, in their order.
+
+        Args:
+            begun: In lower case; "" is none.
+            limit: How many at most.
+        """
+        if not begun:
+            return []
+        first, end = storable(begun), f"{storable(begun)}\U0010ffff"
+        found: set[str] = set()
+        with reading(self._engine, self._where) as connection:
+            for column in (EVENT.c.address, SUPPRESSION.c.address):
+                after = first
+                for _ in range(limit):
+                    place = column >= after if after == first else column > after
+                    asked = select(column).where(place, column < end).order_by(column).limit(1)
+                    address = connection.scalar(asked)
+                    if address is None:
+                        break
+                    found.add(address)
+                    after = address
+        return sorted(found)[:limit]
+
     def counts(self, now: datetime | None = None) -> Totals:
         """Count what is there, all at one moment.
 

@@ -1,0 +1,69 @@
+"""Signing in with a token, and out; files of the pages."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from dsnwatch.http.desk import Here
+from dsnwatch.http.people import SESSION, Form, Person, closed, opened, person, signed_in
+from dsnwatch.http.problems import Refused
+from dsnwatch.http.render import HERE, bare
+
+router = APIRouter(include_in_schema=False)
+
+FILES = {
+    "style.css": "text/css; charset=utf-8",
+    "htmx.min.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+
+
+@router.get("/sign-in")
+async def sign_in(to: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> HTMLResponse:
+    """Ask for a token."""
+    return bare("sign_in.html", "Sign in", next=_here(to), wrong="")
+
+
+@router.post("/sign-in")
+async def let_in(desk: Here, form: Form) -> Response:
+    """Open a session with a token."""
+    to = _here(form.get("next", "/"))
+    session = await run_sync(opened, desk, form.get("token", ""))
+    if session is None:
+        wrong = "This token lets nobody in. Is it whole, and not revoked?"
+        return bare("sign_in.html", "Sign in", HTTPStatus.FORBIDDEN, next=to, wrong=wrong)
+    response = RedirectResponse(to, HTTPStatus.SEE_OTHER)
+    signed_in(response, desk, session[1])
+    return response
+
+
+@router.post("/sign-out")
+async def sign_out(
+    request: Request, desk: Here, who: Annotated[Person, Depends(person)], form: Form
+) -> Response:
+    """End the session."""
+    if form.get("csrf") != who.csrf:
+        raise Refused(HTTPStatus.FORBIDDEN, "this form is too old; load the page again")
+    await run_sync(closed, request, desk)
+    response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+    response.delete_cookie(SESSION)
+    return response
+
+
+@router.get("/static/{name}")
+def static(name: str) -> Response:
+    """Give a file of the pages."""
+    if name not in FILES:
+        raise Refused(HTTPStatus.NOT_FOUND, "there is no such file")
+    data = (HERE / "static" / name).read_bytes()
+    headers = {"Cache-Control": "max-age=3600"}
+    return Response(data, media_type=FILES[name], headers=headers)
+
+
+def _here(to: str) -> str:
+    """Give a place of ours to go to; never one outside."""
+    inside = to.startswith("/") and not to.startswith(("//", "/\\"))
+    return to if inside and to.isprintable() else "/"
