@@ -1,6 +1,6 @@
 """Suppressions to a file and from one, and an import undone: part of `dsnwatch suppressions`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +23,7 @@ from dsnwatch.errors import DataError, UsageError
 from dsnwatch.lists.formats import FORMS, KINDS, Form
 from dsnwatch.rfc.csv_text import csv_lines
 from dsnwatch.rfc.date import rfc3339
-from dsnwatch.rfc.keyed_hash import MARK
+from dsnwatch.rfc.keyed_hash import MARK, keyed_hash
 from dsnwatch.store import SuppressionFilter
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 FORMATS = (*dict.fromkeys(kind.name for kind in KINDS), "generic")
 ALLOWED = "10%"
+HASHED = ("csv", "json", "addresses")
+"""The formats in which a hash can stand for an address."""
 
 RawCellsOption = Annotated[
     bool,
@@ -62,6 +64,9 @@ def export(app: typer.Typer) -> None:
           dsnwatch suppressions export --format json --output all.jsonl --all
         For Amazon SES:
           dsnwatch suppressions export --format ses --output ses.csv
+        For a system that may ask whom not to mail and must not see who they are:
+          openssl rand -hex 32 > shared-key
+          dsnwatch suppressions export --hash-key shared-key --output hashed.csv
         """,
     )
     def command(
@@ -82,6 +87,15 @@ def export(app: typer.Typer) -> None:
                 "--stream", metavar="NAME", help="Only those for this kind of mail, or for all."
             ),
         ] = None,
+        hash_key: Annotated[
+            Path | None,
+            typer.Option(
+                "--hash-key",
+                metavar="FILE",
+                help="Write keyed hashes (HMAC-SHA256) in the place of addresses, by the key in "
+                "this file.",
+            ),
+        ] = None,
         raw_cells: RawCellsOption = False,
         lapsed: Annotated[
             bool, typer.Option("--all", help="Those that have run out as well.")
@@ -96,12 +110,15 @@ def export(app: typer.Typer) -> None:
         wanted = SuppressionFilter(active_at=None if lapsed else datetime.now(UTC))
         if form not in FORMS:
             raise UsageError(f"--format {form}: there is none; there are {', '.join(FORMS)}")
+        hidden = hash_key and _hidden(hash_key, form)
         with place.store() as opened:
             found = opened.suppressions(wanted, limit)
             if stream is not None:
                 found = (each for each in found if each.stream in {"", stream})
-            if not FORMS[form].own:
+            if hidden or not FORMS[form].own:
                 found = (each for each in found if not each.address.startswith(MARK))
+            if hidden:
+                found = map(hidden, found)
             write_texts(output, _texts(found, FORMS[form], raw=raw_cells))
 
 
@@ -314,6 +331,18 @@ def undo(app: typer.Typer) -> None:
                 "they stood before"
             )
         return int(not gone)
+
+
+def _hidden(path: Path, form: str) -> "Callable[[Suppression], Suppression]":
+    """Make what puts a keyed hash in the place of an address, and leaves out what tells of it."""
+    from dsnwatch.store.forgotten import read_key  # noqa: PLC0415  for this option alone
+
+    if form not in HASHED:
+        raise UsageError(f"--hash-key: the format {form} is of addresses; take {', '.join(HASHED)}")
+    key = read_key(path)
+    if key is None:
+        raise UsageError(f"--hash-key {path}: is not there; `openssl rand -hex 32 > {path}`")
+    return lambda one: one._replace(address=keyed_hash(one.address, key), note="", event_id=None)
 
 
 def _opened(texts: Texts, asked: "Asked") -> "Source":

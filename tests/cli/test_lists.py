@@ -3,11 +3,14 @@
 import gzip
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+import dsnwatch
 from dsnwatch import intake
 from dsnwatch.lists.formats import FORMS
 from tests.cli.builders import a_bounce
@@ -212,3 +215,61 @@ def test_export_is_narrowed_to_a_stream(run: Run) -> None:
     run("suppressions", "add", "carl@example.com", "--stream", "shop")
     rows = run("suppressions", "export", "--format", "json", "--stream", "news").out.splitlines()
     assert [json.loads(row)["address"] for row in rows] == ["anne@example.com", "bob@example.com"]
+
+
+# Hashes in the place of addresses
+
+
+RECEIVER = """
+import hashlib, hmac, sys
+key = bytes.fromhex(open(sys.argv[1]).read())
+for address in sys.argv[2:]:
+    print("hash:" + hmac.new(key, address.strip().lower().encode(), hashlib.sha256).hexdigest())
+"""
+"""What docs/lists.md shows to whoever gets such a file."""
+
+
+def test_hashes_are_those_that_the_receiver_makes(run: Run) -> None:
+    Path("key").write_text("00" * 32)
+    run("suppressions", "add", "anne@example.com", "--because", "anne phoned")
+    run("suppressions", "add", "bob@example.com")
+    text = run("suppressions", "export", "--hash-key", "key").out
+    assert "anne" not in text
+    assert "example.com" not in text
+    made = subprocess.run(  # noqa: S603  our own interpreter
+        [sys.executable, "-c", RECEIVER, "key", "Anne@Example.com", "bob@example.com"],
+        capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert [row.split(",")[0] for row in text.splitlines()[1:]] == made
+    rows = run("suppressions", "export", "--hash-key", "key", "--format", "addresses").out
+    assert rows.splitlines() == made
+    (row, _) = run("suppressions", "export", "--hash-key", "key", "--format", "json").rows
+    assert (row["address"], row["note"], row["event_id"]) == (made[0], "", None)
+
+
+@pytest.mark.parametrize(
+    ("key", "form", "said"),
+    [
+        (None, "csv", "openssl rand -hex 32"),
+        ("short", "csv", "is no key"),
+        ("00" * 32, "ses", "is of addresses"),
+    ],
+)
+def test_hashes_want_a_key(run: Run, key: str | None, form: str, said: str) -> None:
+    if key is not None:
+        Path("key").write_text(key)
+    ran = run("suppressions", "export", "--hash-key", "key", "--format", form)
+    assert ran.status
+    assert said in ran.err
+
+
+def test_whoever_was_forgotten_has_no_other_hash(run: Run) -> None:
+    Path("key").write_text("00" * 32)
+    run("forget", "anne@example.com", "--block")
+    assert run("suppressions", "export", "--hash-key", "key", "--format", "addresses").out == ""
+
+
+def test_what_the_receiver_does_stands_in_the_docs() -> None:
+    text = (Path(dsnwatch.__file__).parents[1] / "docs" / "lists.md").read_text()
+    for line in RECEIVER.strip().splitlines():
+        assert line in text
