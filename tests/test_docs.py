@@ -1,5 +1,6 @@
 """The documents tell of everything there is, and what they show works."""
 
+import ast
 import json
 import re
 import shlex
@@ -202,6 +203,50 @@ def a_failure(text: str) -> RecipientStatus:
 def test_command_shown_is_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run([*arguments, "--help"]) == 0
     assert "Usage: dsnwatch" in capsys.readouterr().out
+
+
+THREATS = [
+    [cell.strip() for cell in row.strip("|").split("|")]
+    for row in text_of("security.md").splitlines()
+    if row.startswith("| ") and not row.startswith("| threat")
+]
+
+
+@pytest.mark.parametrize("row", THREATS, ids=[row[0] for row in THREATS])
+def test_threat_has_a_defence_that_is_there_and_a_test_that_shows_it(row: list[str]) -> None:
+    _, defence, places, tests = row
+    assert defence
+    places_named, tests_named = re.findall("`([^`]+)`", places), re.findall("`([^`]+)`", tests)
+    assert places_named
+    assert [place for place in places_named if not (ROOT / place).is_file()] == []
+    assert tests_named
+    assert set(tests_named) <= TESTS
+
+
+TESTS = {
+    name
+    for path in (ROOT / "tests").rglob("test_*.py")
+    for name in re.findall(r"^ *(?:async )?def (test_\w+)\(", path.read_text(), re.MULTILINE)
+}
+
+
+def words_of_ours() -> str:
+    """Give every text in the program, one behind the other."""
+    found = (
+        node.value
+        for path in (ROOT / "dsnwatch").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    return "\0".join(found)
+
+
+def test_error_whose_cure_is_told_is_one_that_is_said() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| ", text_of("operations.md"), flags=re.MULTILINE)
+    lines = [row for row in rows if " " in row]
+    assert lines
+    ours = words_of_ours()
+    assert [line for line in lines if not all(part in ours for part in line.split("..."))] == []
 
 
 PROGRAMS = re.findall(
