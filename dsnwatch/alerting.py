@@ -26,6 +26,7 @@ from dsnwatch.metrics import MailboxFigures
 from dsnwatch.model import Kind, News
 from dsnwatch.news import news_of_alert, news_of_pause, rfc3339
 from dsnwatch.store import Counted, Dimension, Span, new_id
+from dsnwatch.store.duties import Duty
 from dsnwatch.store.figure_answers import HOUR
 from dsnwatch.store.tally import QUARANTINED
 from dsnwatch.subscriptions import NOBODY, Subscriptions
@@ -50,7 +51,7 @@ class Alerting:
         store: Has the figures.
         section: Has the limits.
         hooks: Names of the configured hooks.
-        node: This machine; the mailboxes of others are their affair.
+        node: This machine; where the store is its own, other names are those it had before.
         wanted: Which hooks want to be told of alerts.
     """
 
@@ -116,7 +117,7 @@ class Alerting:
 
     def _mailboxes(self, now: datetime) -> Iterator[Mailbox]:
         for said in self._store.figures():
-            if said.node == self._node and now - said.at < FRESH:
+            if (said.node == self._node or self._store.shared) and now - said.at < FRESH:
                 figures = MailboxFigures.from_json(said.figures)
                 error = figures.last_error if figures.failing else ""
                 yield Mailbox(figures.name, figures.lag(now), error)
@@ -224,8 +225,10 @@ class AlertingPart:
 
     Args:
         alerting: Looks.
+        fold: Puts old figures together, once an hour.
         every: How often.
         clock: Tells the time.
+        duty: Says whether it is ours to look; of several daemons one does.
     """
 
     def __init__(
@@ -234,10 +237,12 @@ class AlertingPart:
         fold: Callable[[], None],
         every: timedelta,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        duty: Duty | None = None,
     ) -> None:
         self._alerting = alerting
         self._fold = fold
         self._every = every.total_seconds()
+        self._duty = duty
         self._clock = clock
         self._over = Event()
         self._folded = 0
@@ -246,9 +251,15 @@ class AlertingPart:
         """Look until `stop`."""
         while not self._over.wait(self._every):
             self.look()
+        if self._duty is not None:
+            self._duty.end()
 
     def look(self) -> None:
         """Look once; a store that cannot be read is whoever stores mail's to complain of."""
+        if self._duty is not None:
+            self._duty.begin()
+            if self._duty.token is None:
+                return
         now = self._clock()
         try:
             self._alerting.turn(now)
@@ -282,7 +293,7 @@ def part_of(configuration: "Configuration", store: "Store") -> AlertingPart:
         configuration.node,
         subscriptions_of(settings.hook),
     )
-    return AlertingPart(alerting, fold, settings.alerts.every)
+    return AlertingPart(alerting, fold, settings.alerts.every, duty=Duty(store.duties, "alerts"))
 
 
 def log_changed(changed: Step) -> None:

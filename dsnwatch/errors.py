@@ -8,7 +8,8 @@ DsnwatchError                 one line for a person, with the next step in it
 ├── SourceError           66  mail that cannot be opened or read (EX_NOINPUT)
 ├── StoreError            74  the database said no (EX_IOERR)
 │   ├── StoreBusyError    75  locked by another writer for too long (EX_TEMPFAIL)
-│   │   └── StoreConflictError  another one wrote the same at the same moment
+│   │   ├── StoreConflictError  another one wrote the same at the same moment
+│   │   └── StoreLeaseError     another daemon has taken over what this one was doing
 │   ├── StoreFullError    74  no space left where it lies
 │   └── StoreSchemaError  78  not our database, or one of a newer dsnwatch (EX_CONFIG)
 ├── UnavailableError      69  a service that should answer does not (EX_UNAVAILABLE)
@@ -73,6 +74,10 @@ class StoreBusyError(StoreError):
 
 class StoreConflictError(StoreBusyError):
     """Another transaction wrote the same at the same moment; nothing of this one is stored."""
+
+
+class StoreLeaseError(StoreBusyError):
+    """Another daemon has the duty by now; nothing of this transaction is stored."""
 
 
 class StoreFullError(StoreError):

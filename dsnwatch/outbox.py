@@ -64,6 +64,9 @@ SPARE = timedelta(minutes=1)
 LOOK_EVERY = timedelta(milliseconds=200)
 """How often a worker at rest looks for news."""
 
+LOOK_SELDOM = timedelta(seconds=2)
+"""How often where it is told of news: what is due again by and by nobody tells of."""
+
 
 @dataclass(slots=True)
 class _Turn:
@@ -129,6 +132,8 @@ class Worker:
 
     def run(self) -> None:
         """Tell what waits, and what comes, until `stop` is called."""
+        duties = self._store.duties
+        duties.heed(self.wake)
         try:
             while not self._stop.is_set():
                 try:
@@ -137,9 +142,11 @@ class Worker:
                     log_no_store(self._name, error)
                     told = False
                 if not told:
-                    self._news.wait(LOOK_EVERY.total_seconds())
-                    self._news.clear()
+                    look = LOOK_SELDOM if duties.wakes else LOOK_EVERY
+                    self._news.wait(look.total_seconds())
+                self._news.clear()
         finally:
+            duties.unheed(self.wake)
             self._hook.close()
 
     def wake(self) -> None:

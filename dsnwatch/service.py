@@ -77,6 +77,9 @@ class Service:
         self._ingest = self._loaded.ingest(store)
         self._inbox = Inbox(self._ingest)
         self._writer = Running(Planned("ingest", None, lambda _: self._inbox), self._inbox)
+        # A store of our own has every duty; one that others share has a part that looks after them.
+        self._sharing = [Running(Planned("duties", None, lambda _: store.duties), store.duties)]
+        self._sharing = self._sharing if store.shared else []
         self._parts: dict[str, Running] = {}
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
@@ -96,7 +99,8 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-        await self._writer.start()
+        for each in (self._writer, *self._sharing):
+            await each.start()
         try:
             await self._arrange(self._loaded)
             notify("READY=1")
@@ -119,7 +123,7 @@ class Service:
 
     def _look_after(self) -> None:
         """Feed the watchdog while everything moves; a part that has died ends the daemon."""
-        running = [self._writer, *self._parts.values()]
+        running = [self._writer, *self._sharing, *self._parts.values()]
         for each in running:
             if each.ended:
                 raise DsnwatchError(
@@ -221,6 +225,8 @@ class Service:
         if self._saying is not None:
             await in_time(self._saying, left())
         await in_time(apart(partial(self._write, self.figures)), left())
+        for each in self._sharing:
+            await each.stop(left())
 
 
 def serve(
@@ -259,6 +265,7 @@ def sweep_once(loaded: Loaded, index: int, store: "Store") -> MailboxFigures:
     writing.start()
     watcher = watcher_of(loaded.configuration, index, store, inbox.submit)
     try:
+        watcher.take()
         watcher.sweep()
     finally:
         watcher.close()

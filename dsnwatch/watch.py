@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dsnwatch.errors import DsnwatchError, UnavailableError
+from dsnwatch.errors import DsnwatchError, StoreLeaseError, UnavailableError
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
 from dsnwatch.sources import Source
@@ -28,6 +28,7 @@ from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import Bearer, Login, Password
 from dsnwatch.sources.imap_tokens import fetch_of
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
+from dsnwatch.store.duties import Duty
 from dsnwatch.store.location import state_folder
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ MOST_OCTETS: Final = 16 << 20
 
 PATIENCE_SECONDS: Final = 10.0
 """How long one attempt to leave a message at a full inbox lasts, and one look at a receipt."""
+
+STAND_BY_SECONDS: Final = 1.0
+"""How often is asked whether a mailbox that another daemon watches has become ours."""
 
 STAY_AWAY: Final[dict[Trouble | None, tuple[timedelta, timedelta]]] = {
     Trouble.LOGIN: (timedelta(seconds=30), timedelta(minutes=15)),
@@ -95,6 +99,9 @@ class Watched(Source, Protocol):
     def interrupt(self) -> None:
         """End whatever is going on with the server; from any thread."""
 
+    def forget(self) -> None:
+        """Say goodbye to the server, and know nothing of its folders any more."""
+
 
 class Pulse:
     """The last sign of life of a thread."""
@@ -108,10 +115,11 @@ class Pulse:
 
 
 class StorePositions:
-    """Keeps in the store how far folders have been read."""
+    """Keeps in the store how far folders have been read; only while that is ours to do."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "Store", duty: Duty) -> None:
         self._store = store
+        self._duty = duty
 
     def get(self, name: str) -> str | None:
         """Find a position; None where there is none."""
@@ -119,8 +127,13 @@ class StorePositions:
             return writer.cursor(name)
 
     def put(self, name: str, position: str) -> None:
-        """Keep a position. It is behind what is stored, never before it."""
+        """Keep a position. It is behind what is stored, never before it.
+
+        Raises:
+            StoreLeaseError: Another daemon reads the mailbox by now.
+        """
         with self._store.write(beside=True) as writer:
+            writer.fence(self._duty.name, -1 if self._duty.token is None else self._duty.token)
             writer.put_cursor(name, position)
 
 
@@ -133,6 +146,7 @@ class Watcher:
         submit: Takes messages.
         poll_every: How often to look, whatever the server tells.
         pulse: Beaten here and by the source.
+        duty: Says whether the mailbox is ours to watch; without one it is.
         clock: Tells the time for figures.
         chance: Gives a number from 0 to 1 to spread attempts by.
     """
@@ -145,6 +159,7 @@ class Watcher:
         *,
         poll_every: timedelta,
         pulse: Pulse,
+        duty: Duty | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -152,6 +167,7 @@ class Watcher:
         self._submit = submit
         self._poll_every = poll_every
         self._pulse = pulse
+        self._duty = duty
         self._clock = clock
         self._chance = chance
         self._stopping = Event()
@@ -182,6 +198,8 @@ class Watcher:
         finally:
             self._note(waits=True)
             self._source.close()
+            if self._duty is not None:
+                self._duty.end()
 
     def stop(self) -> None:
         """Take nothing more, settle what is under way, and end; called again, end at once."""
@@ -190,6 +208,18 @@ class Watcher:
         self._stopping.set()
         self._source.wake()
 
+    def take(self) -> None:
+        """Get the mailbox for one sweep.
+
+        Raises:
+            UnavailableError: A daemon watches it.
+        """
+        if self._duty is not None and not self._duty.take():
+            raise UnavailableError(
+                f"mailbox '{self._figures.name}': a daemon watches it; `dsnwatch status` shows how "
+                "it fares"
+            )
+
     def close(self) -> None:
         """Say goodbye to the server."""
         self._source.close()
@@ -197,16 +227,34 @@ class Watcher:
     def _round(self) -> None:
         """Sweep until nothing waits, then wait for more."""
         try:
+            if not self._is_ours():
+                self._stand_by()
+                return
             if self.sweep() or self._stopping.is_set():
                 return
             self._recovered()
             self._source.wait(time.monotonic() + self._poll_every.total_seconds())
             self._failures = 0
+        except StoreLeaseError as error:
+            log_stands_by(error)
         except Exception as error:  # noqa: BLE001 - see below
             # The outermost loop of a thread. Whatever it was, what was not stored is still in the
             # mailbox; a mistake of ours must not end the watch over years either.
             if not self._stopping.is_set():
                 self._stay_away(error)
+
+    def _is_ours(self) -> bool:
+        """Find out whether the mailbox is ours to watch, and begin anew where it was not before."""
+        if self._duty is None:
+            return True
+        if not self._duty.begin():
+            self._source.forget()
+        return self._duty.token is not None
+
+    def _stand_by(self) -> None:
+        """Wait a little; another daemon watches."""
+        self._note(waits=False, failing=False)
+        self._source.sleep(time.monotonic() + STAND_BY_SECONDS)
 
     def sweep(self) -> int:
         """Take in all that waits in the mailbox; tells how many messages it was.
@@ -353,8 +401,11 @@ def watcher_of(
     """
     pulse = Pulse()
     section = configuration.settings.mailbox[index]
-    source = source_of(configuration, index, store, beat=pulse.beat)
-    return Watcher(section.name, source, submit, poll_every=section.poll_every, pulse=pulse)
+    duty = Duty(store.duties, f"mailbox {section.name}")
+    source = source_of(configuration, index, store, beat=pulse.beat, duty=duty)
+    return Watcher(
+        section.name, source, submit, poll_every=section.poll_every, pulse=pulse, duty=duty
+    )
 
 
 def source_of(
@@ -363,6 +414,7 @@ def source_of(
     store: "Store",
     *,
     beat: Callable[[], None] = lambda: None,
+    duty: Duty | None = None,
 ) -> ImapSource:
     """Make the source of a configured mailbox; see `watcher_of`."""
     section = configuration.settings.mailbox[index]
@@ -378,7 +430,7 @@ def source_of(
     return ImapSource(
         section,
         login,
-        StorePositions(store),
+        StorePositions(store, duty or Duty(store.duties, f"mailbox {section.name}")),
         ca_file=section.tls_ca_file and configuration.beside(section.tls_ca_file),
         stream=configuration.settings.stream,
         beat=beat,
@@ -389,6 +441,11 @@ def tokens_path(store: "Store", name: str) -> Path:
     """Say where tokens of a person's own login are kept: beside the store, or on this machine."""
     folder = state_folder(os.environ) if store.shared else Path(store.where).parent
     return folder / f"mailbox-{name}-tokens.json"
+
+
+def log_stands_by(error: StoreLeaseError) -> None:
+    """Say that another daemon has taken over."""
+    log.warning("%s; standing by", error)
 
 
 def log_recovered(name: str) -> None:

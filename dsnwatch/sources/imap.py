@@ -251,6 +251,12 @@ class ImapSource:
         if session is not None:
             session.close()
 
+    def forget(self) -> None:
+        """Say goodbye, and know nothing of folders any more: another one may have read them."""
+        self.close()
+        self._folders.clear()
+        self._given.clear()
+
     @contextmanager
     def _over_when_broken(self) -> Iterator[None]:
         """Drop the connection where it has broken; the next sweep makes another one."""

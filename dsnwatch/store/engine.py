@@ -10,12 +10,13 @@ from dsnwatch.store import schema
 from dsnwatch.store.alerts import AlertQueries
 from dsnwatch.store.connections import connect_to, reading, writing
 from dsnwatch.store.deliveries import Deliveries
+from dsnwatch.store.duties import Duties, OwnDuties
 from dsnwatch.store.erasing import EraseQueries
 from dsnwatch.store.figures import FigureQueries
 from dsnwatch.store.forgotten import Forgotten, key_file
 from dsnwatch.store.holds import HoldQueries
 from dsnwatch.store.location import is_server, sqlite_path, where_of
-from dsnwatch.store.postgres import engine_for
+from dsnwatch.store.postgres import engine_for, need_driver
 from dsnwatch.store.postgres_schema import revision_on as revision_on_server
 from dsnwatch.store.queries import Queries
 from dsnwatch.store.replays import ReplayQueries
@@ -41,6 +42,7 @@ class Store(
         where: The file or the server, for people.
         shared: Whether other machines may use it too.
         forgotten: Knows the names of those who were forgotten.
+        duties: What only one of them may do at a time.
     """
 
     def __init__(self, url: str, *, node: str, migrate: bool, busy: timedelta) -> None:
@@ -49,6 +51,7 @@ class Store(
         self.shared = is_server(url)
         self._node = node
         self.forgotten = Forgotten(key_file(url))
+        self.duties = _duties(url, node)
         busy_ms = int(busy.total_seconds() * 1000)
         if self.shared:
             super().__init__(engine_for(url, busy_ms), self.where)
@@ -126,4 +129,14 @@ class Store(
 
     def close(self) -> None:
         """Let go of the database; the last one to do so folds the log into the file."""
+        self.duties.close()
         self._engine.dispose()
+
+
+def _duties(url: str, node: str) -> Duties:
+    if not is_server(url):
+        return OwnDuties()
+    need_driver()
+    from dsnwatch.store.postgres_duties import ServerDuties  # noqa: PLC0415  an extra
+
+    return ServerDuties(url, node)

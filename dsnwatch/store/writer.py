@@ -12,6 +12,7 @@ from sqlalchemy import (
     select,
 )
 
+from dsnwatch.errors import StoreLeaseError
 from dsnwatch.model import (
     Action,
     Kind,
@@ -34,6 +35,7 @@ from dsnwatch.store.erasing import EraseWrites
 from dsnwatch.store.forgotten import NOBODY, Forgotten
 from dsnwatch.store.holds import HoldWrites
 from dsnwatch.store.ids import first_id, new_id
+from dsnwatch.store.lease_table import LEASE
 from dsnwatch.store.listing import ListWrites
 from dsnwatch.store.rows import (
     Row,
@@ -241,6 +243,22 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         """Find how far a source has been read; None where it never was."""
         asked = select(CURSOR.c.position).where(CURSOR.c.name == storable(name))
         return self._connection.scalar(asked)
+
+    def fence(self, duty: str, token: int) -> None:
+        """See that a duty is still ours, and let nobody take it until the transaction ends.
+
+        Args:
+            duty: Its name.
+            token: What it was begun with.
+
+        Raises:
+            StoreLeaseError: Another daemon has it by now.
+        """
+        if self._connection.dialect.name != "postgresql":
+            return
+        asked = select(LEASE.c.token).where(LEASE.c.name == duty).with_for_update(read=True)
+        if self._connection.scalar(asked) != token:
+            raise StoreLeaseError(f"{duty}: another daemon looks after it by now")
 
     def put_cursor(self, name: str, position: str) -> None:
         """Say how far a source has been read."""
