@@ -28,7 +28,7 @@ _FINDINGS = (
 """Words of a refusal, and what they find fault with; the first that stands there wins."""
 
 _DO = {
-    "auth_failure": "mend {finding} of {domain}",
+    "auth_failure": "mend {finding} of {domain}; `dsnwatch doctor` shows what is published",
     "no_reverse_dns": "give {ip} a host name (PTR) that leads back to it",
     "reputation": "send less till it recovers, to those who want it; see what else {ip} sends",
     "rate_limited": "send slower to {provider}, and to fewer recipients at a time",

@@ -68,6 +68,7 @@ FLOORS = {
         "alerting",
         "todo",
         "summing",
+        "checkup",
         "sending",
         "holding",
         "undoing",

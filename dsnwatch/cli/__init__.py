@@ -30,6 +30,7 @@ COMMANDS = {
     "import": "import_",
     "run": "run_",
     "status": "status",
+    "doctor": "doctor",
     "alerts": "alerts",
     "todo": "todo",
     "report": "report",

@@ -128,7 +128,7 @@ def check(
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     bad = (BAD | _kinds("--reject", reject)) - _kinds("--keep", keep)
-    resolver = _resolver(dns_server) if dns or dns_server else None
+    resolver = resolver_of(dns_server) if dns or dns_server else None
     thrown_away = frozenset(_domains(disposable)) if disposable else frozenset[str]()
     failures, now = Failures(), datetime.now(UTC)
     with texts_of(file) as texts, place.store() as opened, ExitStack() as stack:
@@ -273,7 +273,8 @@ def _domains(path: Path) -> Iterator[str]:
                 yield text
 
 
-def _resolver(servers: list[str] | None) -> "Resolver":
+def resolver_of(servers: list[str] | None) -> "Resolver":
+    """Make what asks DNS: these servers, or those of the system."""
     from dsnwatch.lookup.resolver import Resolver  # noqa: PLC0415  dnspython
 
     return Resolver([_server(text) for text in servers or ()])
