@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from dsnwatch.cli.db_copy import copy
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, folded, json_line, line, table
 from dsnwatch.cli.person import who
@@ -207,6 +208,20 @@ def size_text(octets: int) -> str:
             break
         number /= 1000
     return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+
+
+app.command(
+    "copy",
+    short_help="Move the store into another database, and verify it.",
+    help="Copy everything from one store into an empty database, for instance from a file into "
+    "PostgreSQL, and compare both: rows and a checksum for each table. Stop the daemon first. "
+    "Interrupted, it goes on where it was when it is run again. A target that is not empty is "
+    "refused.",
+    epilog="""\b
+    From one machine to a server that several share:
+      dsnwatch db copy /var/lib/dsnwatch/dsnwatch.db postgresql+psycopg://dsnwatch@db/dsnwatch
+    """,
+)(copy)
 
 
 @app.command(

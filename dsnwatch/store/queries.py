@@ -72,6 +72,11 @@ class Queries:
         self._engine = engine
         self._where = where
 
+    @property
+    def engine(self) -> Engine:
+        """The database; for this room alone."""
+        return self._engine
+
     def message(self, id_: str) -> StoredMessage | None:
         """Find a message and its report; its octets are left out, ask `raw` for them."""
         row = self._first(select(MESSAGE).where(MESSAGE.c.id == id_))
