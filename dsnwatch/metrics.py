@@ -1,7 +1,7 @@
 """What is counted: the figures of each part, and how Prometheus gets them."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
@@ -138,3 +138,81 @@ class MailboxCollector:
             for each in present:
                 gauge.add_metric([each.name], value(each, now))
             yield gauge
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """What the store has counted, ever, and what is the matter now.
+
+    Attributes:
+        events: Events by kind, class and reason; "" is what an event does not say.
+        decisions: Events by what was decided on them.
+        messages: Messages by kind.
+        quarantined: Messages that nobody could read, and that wait.
+        alerts: Open alerts by what they are about and how bad they are.
+    """
+
+    events: Mapping[tuple[str, str, str], int]
+    decisions: Mapping[str, int]
+    messages: Mapping[str, int]
+    quarantined: int
+    alerts: Mapping[tuple[str, str], int]
+
+
+class StoreCollector:
+    """Gives what the store has counted to Prometheus when it asks.
+
+    Every label is one of a closed set: kinds, classes, reasons, decisions; never an address.
+
+    Args:
+        figures: Gets them.
+    """
+
+    def __init__(self, figures: Callable[[], StoreFigures]) -> None:
+        self._figures = figures
+
+    def register(self, registry: "CollectorRegistry") -> None:
+        """Have them asked for with everything else in a registry."""
+        registry.register(self)
+
+    def collect(self) -> "Iterator[Metric]":
+        """Give a family each."""
+        from prometheus_client.core import (  # noqa: PLC0415  commands do without it
+            CounterMetricFamily,
+            GaugeMetricFamily,
+        )
+
+        found = self._figures()
+        events = CounterMetricFamily(
+            "dsnwatch_events",
+            "Events by kind, class and reason; backscatter is a kind of its own.",
+            labels=["kind", "class", "reason"],
+        )
+        for labels, count in found.events.items():
+            events.add_metric(labels, count)
+        yield events
+        decisions = CounterMetricFamily(
+            "dsnwatch_decisions",
+            "Events by what was decided: suppress, hold, count, ignore.",
+            labels=["decision"],
+        )
+        for decision, count in found.decisions.items():
+            decisions.add_metric([decision], count)
+        yield decisions
+        messages = CounterMetricFamily(
+            "dsnwatch_messages", "Messages taken in, by what they are.", labels=["kind"]
+        )
+        for kind, count in found.messages.items():
+            messages.add_metric([kind], count)
+        yield messages
+        yield GaugeMetricFamily(
+            "dsnwatch_quarantined", "Messages nobody could read, which wait.", found.quarantined
+        )
+        alerts = GaugeMetricFamily(
+            "dsnwatch_alerts",
+            "Open alerts by what they are about and how bad they are.",
+            labels=["about", "severity"],
+        )
+        for about, count in found.alerts.items():
+            alerts.add_metric(about, count)
+        yield alerts

@@ -1,12 +1,15 @@
 """Everything a report tells of a span of time, gathered once; how it is shown is others' affair."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dsnwatch.alerting import alerts_and_holds
-from dsnwatch.alerts import Entry, State, state_of
+from dsnwatch.alerts import AlertKind, Entry, Severity, State, state_of
+from dsnwatch.metrics import StoreFigures
 from dsnwatch.store import Counted, Dimension, Span
+from dsnwatch.store.tally import QUARANTINED
 from dsnwatch.todo import Ticket, tickets
 
 if TYPE_CHECKING:
@@ -95,3 +98,22 @@ def change(now: int, before: int) -> str:
         return ""
     share = round(100 * (now - before) / before)
     return f"{share:+d} %" if share else "as before"
+
+
+def store_figures(store: "Store") -> StoreFigures:
+    """Gather what Prometheus is told of the store.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    events: Counter[tuple[str, str, str]] = Counter()
+    decisions: Counter[str] = Counter()
+    for kind, bounce_class, reason, decision, count in store.event_totals():
+        events[kind, bounce_class, reason] += count
+        decisions[decision] += count
+    mail = store.mail_totals()
+    opened = Counter({(kind.value, how.value): 0 for kind in AlertKind for how in Severity})
+    for entry in alerts_and_holds(store):
+        opened[entry.alert.kind.value, entry.alert.severity.value] += 1
+    quarantined = mail.pop(QUARANTINED, 0)
+    return StoreFigures(events, decisions, mail, quarantined, opened)

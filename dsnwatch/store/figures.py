@@ -167,6 +167,22 @@ class FigureQueries:
         with reading(self._engine, self._where) as connection:
             return {row[0]: int(row[1]) for row in connection.execute(statement) if row[1]}
 
+    def event_totals(self) -> list[tuple[str, str, str, str, int]]:
+        """Count all events there ever were: kind, class, reason, decision, how many."""
+        tally = TALLY_DAY.c
+        keys = (tally.kind, tally.bounce_class, tally.reason, tally.decision)
+        statement = select(*keys, func.sum(tally.events)).group_by(*keys).order_by(*keys)
+        with reading(self._engine, self._where) as connection:
+            return [(*row[:4], int(row[4])) for row in connection.execute(statement)]
+
+    def mail_totals(self) -> dict[str, int]:
+        """Count all messages there ever were, by kind; `quarantined` are those that wait now."""
+        statement = select(TALLY_MAIL.c.kind, func.sum(TALLY_MAIL.c.messages)).group_by(
+            TALLY_MAIL.c.kind
+        )
+        with reading(self._engine, self._where) as connection:
+            return {row[0]: int(row[1]) for row in connection.execute(statement)}
+
     def last_sent_hours(self) -> dict[str, int]:
         """Find the last hour (since 1970) of which is known what was sent, by stream."""
         statement = select(SENT_COUNT.c.stream, func.max(SENT_COUNT.c.hour)).group_by(
