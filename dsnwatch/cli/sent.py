@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from dsnwatch.sending import Taken
     from dsnwatch.sent import Rejected, Sent
+    from dsnwatch.sent.postfix import PostfixLog
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -56,8 +57,8 @@ def _sent() -> None:
     epilog="""\b
     What the newsletter program wrote down:
       dsnwatch sent import sent.csv
-    Yesterday's log, and what systemd has kept of the last hour:
-      dsnwatch sent import --postfix /var/log/mail.log.1
+    The last two logs, the older one first, and what systemd has kept of the last hour:
+      dsnwatch sent import --postfix /var/log/mail.log.1 /var/log/mail.log
       journalctl -u 'postfix*' -o json --since -1h | dsnwatch sent import --postfix -
     """,
 )
@@ -101,10 +102,10 @@ def import_sent(
             stream or place.configuration.settings.stream,
             wanted,
         )
-        relays = place.configuration.settings.trust.relays
+        log = _log(now, place.configuration.settings.trust.relays) if postfix else None
         for path in files:
             with _lines(path) as lines:
-                facts = _of_log(lines, path, now, relays) if postfix else _of_csv(lines, path, bad)
+                facts = log.read(lines, str(path)) if log else _of_csv(lines, path, bad)
                 for taken in sends.take_in(facts, now):
                     if sys.stderr.isatty() and taken.facts % _SAID_EVERY == 0:
                         say(f"{path}: {taken.facts:,} facts")
@@ -198,14 +199,13 @@ def _of_csv(lines: Iterator[bytes], path: Path, bad: Failures) -> "Iterator[Sent
         raise SourceError(f"{path}: is not UTF-8; convert it, for instance with iconv") from error
 
 
-def _of_log(
-    lines: Iterator[bytes], path: Path, now: datetime, relays: "Iterable[str]"
-) -> "Iterator[Sent | Rejected]":
+def _log(now: datetime, relays: "Iterable[str]") -> "PostfixLog":
+    """Make one reader for all files: a message may be queued in one and sent in the next."""
     from dsnwatch.sent.postfix import PostfixLog  # noqa: PLC0415  not for --help
 
     zone = now.astimezone().tzinfo
     assert zone is not None
-    yield from PostfixLog(now, zone, relays).read(lines, str(path))
+    return PostfixLog(now, zone, relays)
 
 
 def _show(taken: "Taken", *, as_json: bool) -> None:

@@ -24,7 +24,8 @@ _MONTHS = {
     )
 }
 _LINE = re.compile(
-    r"(?:(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?P<clock>\d\d:\d\d:\d\d)"
+    r"(?:(?:(?P<year>\d{4}) )?(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2})"
+    r"(?: (?P<after>\d{4}))? (?P<clock>\d\d:\d\d:\d\d)"
     r"|(?P<stamp>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,20}))"
     r" (?P<host>\S{1,255}) (?P<program>[\w.\-/]{1,100})(?:\[\d+\])?: (?P<text>.*)"
 )
@@ -81,7 +82,8 @@ class PostfixLog:
         this, rest = (found["host"], queued["id"]), queued["rest"]
         daemon = program["daemon"]
         if rest.startswith("to=<"):
-            return self._handed_over(found, this, rest, daemon, line, place)
+            # What local and lmtp hand over is mail for our own users, from anybody.
+            return self._handed_over(found, this, rest, line, place) if daemon == "smtp" else None
         if daemon == "cleanup" and (said := _MESSAGE_ID.match(rest)):
             self._remember(this)[0] = said["id"]
         elif rest == "removed":
@@ -98,12 +100,11 @@ class PostfixLog:
             known = self._queue[this] = [None, None]
         return known
 
-    def _handed_over(  # noqa: PLR0917  the parts of one line
+    def _handed_over(
         self,
         found: re.Match[str],
         this: tuple[str, str],
         rest: str,
-        daemon: str,
         line: bytes,
         place: str,
     ) -> Sent | Rejected | None:
@@ -117,10 +118,10 @@ class PostfixLog:
         message_id, sender = self._queue.get(this, (None, None))
         host = _HOST.match(relay)
         remote = host["name"].lower() if host else None
-        if remote is not None and host is not None and host["address"].startswith(_LOOPBACK):
+        if host is not None and host["address"].startswith(_LOOPBACK):
             return None
         if said["status"] == "sent":
-            if daemon != "smtp" or remote is None:
+            if remote is None:
                 return None
             delivered = remote not in self._relays
             mark = f"{this[0]}\0{this[1]}"
@@ -152,7 +153,8 @@ class PostfixLog:
                 )
             hour, minute, second = map(int, found["clock"].split(":"))
             latest = self._now + timedelta(days=1)
-            for year in (latest.year, latest.year - 1):
+            said = found["year"] or found["after"]
+            for year in (int(said),) if said else (latest.year, latest.year - 1):
                 if (month := _MONTHS.get(found["month"])) is None:
                     return None
                 moment = datetime(
@@ -175,4 +177,7 @@ def _of_journal(text: str) -> str:
         )
     except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         return ""
+    if isinstance(said, list):  # octets that are no UTF-8
+        said = bytes(one for one in said if isinstance(one, int) and 0 <= one < 256)  # noqa: PLR2004  an octet
+        said = said.decode("utf-8", "replace")
     return f"{moment.isoformat()} {host} {program}: {said}"

@@ -62,6 +62,37 @@ def test_time_stamps_of_rfc_3339_are_read(stamp: str) -> None:
     assert sent.at.replace(microsecond=0) == datetime(2026, 3, 31, 10, 0, 2, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("stamp", ["2024 Mar 31 10:00:02", "Mar 31 2024 10:00:02"])
+def test_classic_time_stamps_may_have_a_year(stamp: str) -> None:
+    (sent,) = facts(ANNE.replace("Mar 31 10:00:02", stamp))
+    assert sent.at == datetime(2024, 3, 31, 10, 0, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("daemon", ["local", "lmtp", "virtual", "pipe", "error"])
+def test_what_our_own_users_are_handed_is_no_mail_of_ours(daemon: str) -> None:
+    refused = next(line for line in LOG.splitlines() if "status=bounced" in line)
+    assert len(facts(refused)) == 1
+    assert facts(refused.replace("postfix/smtp", f"postfix/{daemon}")) == []
+
+
+def test_a_message_may_be_queued_in_one_log_and_sent_in_the_next() -> None:
+    log = PostfixLog(NOW, UTC)
+    lines = [line.encode() for line in LOG.splitlines(keepends=True)]
+    assert [*log.read(lines[:3], "mail.log.1")] == []
+    sent, _ = log.read(lines[3:], "mail.log")
+    assert (sent.message_id, sent.sender) == ("one@example.org", "news+7@example.org")
+
+
+def test_octets_of_the_journal_that_are_no_text_are_read() -> None:
+    text = ANNE.partition("]: ")[2].encode() + b"\xff"
+    entry = {
+        "__REALTIME_TIMESTAMP": "1774951202000000", "_HOSTNAME": "mx1",
+        "SYSLOG_IDENTIFIER": "postfix/smtp", "MESSAGE": [*text[:-1]],
+    }  # fmt: skip
+    assert len(facts(json.dumps(entry))) == 1
+    assert len(facts(json.dumps(entry | {"MESSAGE": [*text, -1, "x", 999]}))) == 1
+
+
 def test_the_journal_is_read() -> None:
     moment = datetime(2026, 3, 31, 10, 0, 2, tzinfo=UTC)
     entry = {

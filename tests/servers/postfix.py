@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,26 +135,32 @@ def _run(command: Sequence[str | Path]) -> None:
 
 
 class _Refusing:
-    """What an MX does that knows nobody."""
+    """What an MX does that knows few, or nobody."""
+
+    def __init__(self, known: Collection[str]) -> None:
+        self._known = known
 
     async def handle_RCPT(  # noqa: N802  the name is aiosmtpd's
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Say no."""
-        del server, session, envelope, options
+        del server, session, options
+        if address in self._known:
+            envelope.rcpt_tos.append(address)
+            return "250 2.1.5 Ok"
         return f"550 5.1.1 <{address}>: Recipient address rejected: User unknown"
 
 
 @contextmanager
-def refusing_mx() -> Iterator[int]:
-    """Run an MX that refuses every recipient as unknown; gives its port."""
+def refusing_mx(known: Collection[str] = ()) -> Iterator[int]:
+    """Run an MX that refuses every recipient as unknown but for some; gives its port."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     listening = socket.create_server(("127.0.0.1", 0))
 
     async def serve() -> asyncio.Server:
-        handler = _Refusing()
+        handler = _Refusing(known)
         return await loop.create_server(
             lambda: SMTP(handler, hostname="mx.receiver.test", loop=loop), sock=listening
         )
