@@ -1,5 +1,6 @@
 """`dsnwatch check`: may I mail this address? Starts fast: plain SQL and nothing heavier."""
 
+import io
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,11 +16,13 @@ from dsnwatch.cli.plain import PlainCommand
 from dsnwatch.errors import DataError, SourceError, UsageError
 from dsnwatch.rfc.address import key
 from dsnwatch.store.location import is_server, where_of
-from dsnwatch.store.lookup import Found, SuppressionLookup, said
+from dsnwatch.store.lookup import Found, HeldLookup, said
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 SHOWN_AT_MOST = 5
+PIECE = 1 << 16
+"""Octets of a list looked up in one transaction."""
 
 
 @app.command(
@@ -57,12 +60,12 @@ def check(
     now = datetime.now(UTC)
     suppressed, bad = False, 0
     where = where_of(url)
-    with SuppressionLookup(url) as lookup:
+    with HeldLookup(url) as lookup:
         place.say_store(where)
         # Mistyped, it would let everybody through.
         if store is not None and not is_server(url) and not Path(where).exists():
             raise SourceError(f"{where}: no such store; check --store, or import something into it")
-        for asked, listed in _asked(addresses):
+        for asked, listed in _asked(addresses, lookup):
             address = key(asked)
             if not all(address.rpartition("@")[::2]):
                 bad = _complain(asked, bad, listed=listed)
@@ -80,15 +83,30 @@ def check(
     return DataError.exit_status if bad else int(suppressed)
 
 
-def _asked(addresses: list[str]) -> Iterator[tuple[str, bool]]:
+def _asked(addresses: list[str], lookup: HeldLookup) -> Iterator[tuple[str, bool]]:
     """Give each address that was asked for, and whether it stood in a list."""
     for address in addresses:
         if address != "-":
             yield address, False
             continue
-        for row in sys.stdin.buffer:
-            if text := row.decode(errors="surrogateescape").strip().removeprefix("\ufeff"):
-                yield text, True
+        for rows in _arriving():
+            lookup.hold()  # those of one piece see one moment, at half the price
+            for row in rows:
+                if text := row.decode(errors="surrogateescape").strip().removeprefix("\ufeff"):
+                    yield text, True
+            lookup.release()
+
+
+def _arriving() -> Iterator[list[bytes]]:
+    """Give the lines of standard input, as many at once as are there."""
+    source = sys.stdin.buffer
+    assert isinstance(source, io.BufferedReader)
+    rest = b""
+    while piece := source.read1(PIECE):
+        rows = (rest + piece).split(b"\n")
+        rest = b"" if len(rows[-1]) > PIECE else rows.pop()  # a line without end is none
+        yield rows
+    yield [rest]
 
 
 def _complain(asked: str, before: int, *, listed: bool) -> int:

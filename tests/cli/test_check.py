@@ -74,3 +74,18 @@ def test_suppression_of_one_stream_counts_for_that_alone(run: Run) -> None:
     assert run("check", "bob@example.com").status == 0
     assert run("check", "bob@example.com", "--stream", "invoices").status == 0
     assert run("check", "bob@example.com", "--stream", "newsletter").status == 1
+
+
+def test_a_long_list_is_read_whole_wherever_it_is_cut(run: Run) -> None:
+    run("suppressions", "add", "user4999@example.com", "user0@example.com", "--store", "s.db")
+    listed = "\r\n".join(f"user{number}@example.com" for number in range(5000)).encode()
+    assert len(listed) > 65536
+    rows = run("check", "-", "--json", "--store", "s.db", stdin=listed).rows
+    assert [row["address"] for row in rows] == [f"user{n}@example.com" for n in range(5000)]
+    assert [n for n, row in enumerate(rows) if row["suppressed"]] == [0, 4999]
+
+
+def test_a_line_without_end_is_no_address(run: Run) -> None:
+    run("db", "upgrade", "--store", "s.db")
+    ran = run("check", "-", "--store", "s.db", stdin=b"x" * 300_000 + b"\nanne@example.com\n")
+    assert ran.status == 65
