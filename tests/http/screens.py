@@ -1,4 +1,7 @@
-"""Take the pictures of docs/images: `python -m tests.http.screens FOLDER`, on the demo store."""
+"""Take pictures of the pages, on the demo store: `python -m tests.http.screens FOLDER [PAGE]`.
+
+Those of docs/images were taken with `--short`, which cuts them off where a README would.
+"""
 
 import sys
 import tempfile
@@ -11,7 +14,7 @@ from dsnwatch.model import RawMessage, Scope
 from tests.http.browser import chromium, served
 from tests.http.builders import FIXTURES, Place
 
-SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+SIZES = {"desktop": (1280, 1080), "phone": (390, 844)}
 CONFIGURATION = """
 [web]
 [[listener]]
@@ -99,7 +102,8 @@ def pages(place: Place) -> dict[str, str]:
 
 def main() -> None:
     """Take every picture, or those named."""
-    out, wanted = Path(sys.argv[1]), sys.argv[2:]
+    short = "--short" in sys.argv
+    out, *wanted = (Path(each) for each in sys.argv[1:] if each != "--short")
     out.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         place = demo(Path(folder))
@@ -115,10 +119,11 @@ def main() -> None:
                     tab.fill("#token", token)
                     tab.click("main button")
                     for name, path in pages(place).items():
-                        if wanted and name not in wanted:
+                        if wanted and Path(name) not in wanted:
                             continue
                         tab.goto(f"{url}{path}")
-                        tab.screenshot(path=out / f"{name}-{size}-{scheme}.png", full_page=True)
+                        shot = out / f"{name}-{size}-{scheme}.png"
+                        tab.screenshot(path=shot, full_page=not short)
                     context.close()
         place.store.close()
 
