@@ -3,10 +3,10 @@
 What is drawn is styled by classes alone, since the pages allow no styles of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 CLASSES = ("hard", "soft", "block", "undetermined")
 """In the order they are stacked, from the bottom."""
@@ -14,6 +14,7 @@ CLASSES = ("hard", "soft", "block", "undetermined")
 _DAY = timedelta(days=1)
 _WIDTH, _HEIGHT, _FOOT, _LEFT = 720.0, 180.0, 22.0, 44.0
 _LABELS = 7
+_LABEL_WIDE = 60
 _HOURS_TOLD = 48
 """With more hours than that, days are told."""
 
@@ -34,63 +35,38 @@ def stacked(
     width = (_WIDTH - _LEFT) / max(len(starts), 1)
     gap = min(2.0, width * 0.2)
     high = _HEIGHT - _FOOT - 8
-    drawn = [_grid(top, high)]
+    drawn = [*_grid(top, high)]
     for number, start in enumerate(starts):
         left, floor = _LEFT + number * width, 8 + high
         told = "; ".join(
             f"{name} {values[number]:,}" for name, values in lines.items() if values[number]
         )
-        drawn.append(
-            Markup('<g class="column"><title>{}: {}</title>').format(
-                _when(start, step), told or "nothing"
-            )
-        )
-        drawn.append(
-            Markup('<rect class="hover" x="{:.1f}" y="8" width="{:.1f}" height="{:.1f}"/>').format(
-                left, width, high
-            )
-        )
+        drawn.append(f'<g class="column"><title>{_when(start, step)}: {told or "nothing"}</title>')
+        drawn.append(_rect("hover", left, 8, width, high))
         for name, values in lines.items():
             tall = high * values[number] / top
             floor -= tall
             if tall:
-                drawn.append(
-                    Markup(
-                        '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>'
-                    ).format(name, left + gap / 2, floor, width - gap, max(tall, 0.8))
-                )
-        drawn.append(Markup("</g>"))
+                drawn.append(_rect(name, left + gap / 2, floor, width - gap, max(tall, 0.8)))
+        drawn.append("</g>")
     days = step < _DAY and len(starts) > _HOURS_TOLD
     marks = [at for at, start in enumerate(starts) if not days or start.hour == 0]
     every = max(-(-len(marks) // _LABELS), 1)
-    drawn += [
-        Markup('<text class="tick" x="{:.1f}" y="{:.0f}">{}</text>').format(
-            _LEFT + number * width, _HEIGHT - 5, _short(starts[number], _DAY if days else step)
-        )
-        for number in marks[::every]
-        if _LEFT + number * width < _WIDTH - 60
-    ]
-    return Markup(
-        '<svg class="chart" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">{}</svg>'
-    ).format(_WIDTH, _HEIGHT, title, Markup("").join(drawn))
+    for number in marks[::every]:
+        left = _LEFT + number * width
+        if left < _WIDTH - _LABEL_WIDE:
+            told = _short(starts[number], _DAY if days else step)
+            drawn.append(f'<text class="tick" x="{left:.1f}" y="{_HEIGHT - 5:.0f}">{told}</text>')
+    return _svg("chart", (_WIDTH, _HEIGHT), title, drawn)
 
 
-def _grid(top: int, high: float) -> Markup:
-    drawn = []
+def _grid(top: int, high: float) -> Iterator[str]:
     for part in (0, 0.5, 1):
         y = 8 + high * (1 - part)
-        drawn.append(
-            Markup('<line class="grid" x1="{:.0f}" y1="{y:.1f}" x2="{:.0f}" y2="{y:.1f}"/>').format(
-                _LEFT, _WIDTH, y=y
-            )
-        )
+        yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH}" y2="{y:.1f}"/>'
         if top * part == int(top * part):
-            drawn.append(
-                Markup('<text class="tick end" x="{:.0f}" y="{:.1f}">{}</text>').format(
-                    _LEFT - 6, y + 4, compact(int(top * part))
-                )
-            )
-    return Markup("").join(drawn)
+            told = compact(int(top * part))
+            yield f'<text class="tick end" x="{_LEFT - 6:.0f}" y="{y + 4:.1f}">{told}</text>'
 
 
 def spark(values: Sequence[int], title: str, kind: str = "line") -> Markup:
@@ -102,20 +78,18 @@ def spark(values: Sequence[int], title: str, kind: str = "line") -> Markup:
         kind: The class of the style.
     """
     top, width = max([*values, 1]), 120.0 / max(len(values), 1)
+    wide = max(width - min(1.5, width / 4), 0.5)
     drawn = [
-        Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+        _rect(
             kind if value else "none",
             number * width,
             24 - max(22 * value / top, 1),
-            max(width - min(1.5, width / 4), 0.5),
+            wide,
             max(22 * value / top, 1),
         )
         for number, value in enumerate(values)
     ]
-    return Markup(
-        '<svg class="spark" viewBox="0 0 120 24" preserveAspectRatio="none" role="img" '
-        'aria-label="{}">{}</svg>'
-    ).format(title, Markup("").join(drawn))
+    return _svg("spark", (120, 24), title, drawn, stretched=True)
 
 
 def shares(parts: Sequence[tuple[str, int]], title: str) -> Markup:
@@ -125,17 +99,10 @@ def shares(parts: Sequence[tuple[str, int]], title: str) -> Markup:
     for name, number in parts:
         width = 720.0 * number / whole
         if number:
-            drawn.append(
-                Markup(
-                    '<g><title>{}: {:,}</title><rect class="{}" x="{:.1f}" y="0" width="{:.1f}" '
-                    'height="14"/></g>'
-                ).format(name, number, name, left, max(width - 2, 1))
-            )
+            bar = _rect(name, left, 0, max(width - 2, 1), 14)
+            drawn.append(f"<g><title>{escape(name)}: {number:,}</title>{bar}</g>")
         left += width
-    return Markup(
-        '<svg class="shares" viewBox="0 0 720 14" preserveAspectRatio="none" role="img" '
-        'aria-label="{}">{}</svg>'
-    ).format(title, Markup("").join(drawn))
+    return _svg("shares", (720, 14), title, drawn, stretched=True)
 
 
 def meter(value: float, limit: float, critical: float, title: str) -> Markup:
@@ -149,13 +116,36 @@ def meter(value: float, limit: float, critical: float, title: str) -> Markup:
     """
     top = max(critical * 1.25, value * 1.1)
     state = "bad" if value >= critical else "warn" if value >= limit else "good"
-    return Markup(
-        '<svg class="meter" viewBox="0 0 240 16" preserveAspectRatio="none" role="img" '
-        'aria-label="{}"><rect class="track" x="0" y="5" width="240" height="6"/>'
-        '<rect class="{}" x="0" y="5" width="{:.1f}" height="6"/>'
-        '<rect class="mark" x="{:.1f}" y="1" width="1.5" height="14"/>'
-        '<rect class="mark" x="{:.1f}" y="1" width="1.5" height="14"/></svg>'
-    ).format(title, state, min(240 * value / top, 240), 240 * limit / top, 240 * critical / top)
+    drawn = [
+        _rect("track", 0, 5, 240, 6),
+        _rect(state, 0, 5, min(240 * value / top, 240), 6),
+        _rect("mark", 240 * limit / top, 1, 1.5, 14),
+        _rect("mark", 240 * critical / top, 1, 1.5, 14),
+    ]
+    return _svg("meter", (240, 16), title, drawn, stretched=True)
+
+
+def _rect(name: str, x: float, y: float, width: float, height: float) -> str:
+    return (
+        f'<rect class="{escape(name)}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
+        f'height="{height:.1f}"/>'
+    )
+
+
+def _svg(
+    name: str,
+    size: tuple[float, float],
+    title: str,
+    drawn: Sequence[str],
+    *,
+    stretched: bool = False,
+) -> Markup:
+    """Put a drawing together, of numbers and of texts that were escaped."""
+    how = ' preserveAspectRatio="none"' if stretched else ""
+    return Markup(  # noqa: S704  see above
+        f'<svg class="{name}" viewBox="0 0 {size[0]:.0f} {size[1]:.0f}"{how} role="img" '
+        f'aria-label="{escape(title)}">{"".join(drawn)}</svg>'
+    )
 
 
 def nice(value: int) -> int:

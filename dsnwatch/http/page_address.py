@@ -1,6 +1,6 @@
 """Address, event and search: everything about one of them, and the way out of the list."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -163,15 +163,16 @@ def search(request: Request, desk: Here, who: Looks, q: Text = "") -> Response:
     if wanted and desk.store.event(wanted.upper()[:40]):
         return RedirectResponse(f"/event/{wanted.upper()}", HTTPStatus.SEE_OTHER)
     domain = domain_of(wanted.lstrip("@")) or ""
-    rows: Iterable[Suppression] = ()
-    found: Iterable[StoredEvent] = ()
+    rows: list[Suppression] = []
+    found: list[StoredEvent] = []
     if wanted:
-        active = SuppressionFilter(domain=domain, active_at=desk.clock())
-        rows = desk.store.suppressions(active, PAGE)
-        found = desk.store.events(EventFilter(domain=domain), PAGE, newest=True)
+        found = [*desk.store.events(EventFilter(domain=domain), PAGE, newest=True)]
         if desk.store.message(wanted.upper()[:40]):
-            found = desk.store.events(EventFilter(message_id=wanted.upper()), PAGE)
-    return page(request, desk, who, "search.html", "Search", q=wanted, rows=[*rows], found=[*found])
+            found = [*desk.store.events(EventFilter(message_id=wanted.upper()), PAGE)]
+        with desk.store.look() as looked:
+            told = looked.suppressions_of({each.event.attribution.recipient for each in found})
+        rows = [row for some in told.values() for row in some if _holds(row, desk)]
+    return page(request, desk, who, "search.html", "Search", q=wanted, rows=rows, found=found)
 
 
 @router.get("/search/near")

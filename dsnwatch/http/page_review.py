@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from itertools import islice
 from typing import Annotated
@@ -25,6 +26,9 @@ router = APIRouter(include_in_schema=False)
 SHOWN = 20
 LOOKED_AT = 200
 DRAFTS = 10
+LETTERS = timedelta(days=3)
+"""How far back ordinary mail is shown: nothing finds it but going through all that came in."""
+
 DONE = {
     "release": "What was held is carried out.",
     "drop": "It is dropped.",
@@ -49,6 +53,7 @@ def review(
 ) -> HTMLResponse:
     """Show what waits."""
     holds = [*desk.store.holds()]
+    letters = MessageFilter(kind=Kind.OTHER, stored_since=desk.clock() - LETTERS)
     return page(
         request,
         desk,
@@ -59,7 +64,7 @@ def review(
         first={hold.id: [*desk.store.held_events(hold.id, SHOWN)] for hold in holds},
         quarantine=[*desk.store.quarantined(SHOWN)],
         drafts=[*_drafts(desk)],
-        letters=[*desk.store.messages(MessageFilter(kind=Kind.OTHER), SHOWN, newest=True)],
+        letters=[*desk.store.messages(letters, SHOWN, newest=True)],
         done=DONE.get(done, ""),
     )
 

@@ -17,7 +17,6 @@ from dsnwatch.http.people import Looks
 from dsnwatch.http.render import length, number, page, query
 from dsnwatch.http.tickets import tickets_of
 from dsnwatch.model import Fault
-from dsnwatch.rules import load
 from dsnwatch.store import Counted, Dimension, Series, Span
 
 router = APIRouter(include_in_schema=False)
@@ -90,7 +89,7 @@ def today(request: Request, desk: Here, who: Looks) -> HTMLResponse:
     by_class = desk.store.series(Dimension.CLASS, week)
     reasons = dict(desk.store.counted_by(Dimension.REASON, span))
     earlier = dict(desk.store.counted_by(Dimension.REASON, span.before))
-    faults = _faults(reasons)
+    faults = _faults(desk, reasons)
     open_ = matters(desk)
     return page(
         request,
@@ -101,7 +100,7 @@ def today(request: Request, desk: Here, who: Looks) -> HTMLResponse:
         hours=HOURS,
         verdict=verdict(open_, counted, faults),
         matters=open_,
-        rates=list(_rates(desk, counted, before)),
+        rates=[*_rates(desk, counted, before, by_class)],
         sent=counted.sent,
         now_counted=counted,
         before_counted=before,
@@ -175,9 +174,8 @@ def verdict(open_: Sequence[Matter], counted: Counted, faults: dict[str, int]) -
     return Said(level, says, more)
 
 
-def _rates(desk: Desk, counted: Counted, before: Counted) -> Iterable[Rate]:
-    week = Span.last(timedelta(days=7), desk.clock())
-    lines = dict(desk.store.series(Dimension.CLASS, week))
+def _rates(desk: Desk, counted: Counted, before: Counted, by_class: Series) -> Iterable[Rate]:
+    week, lines = by_class.span, dict(by_class)
     kinds = dict(desk.store.series(Dimension.KIND, week))
     empty = (0,) * (week.end - week.first)
     total = tuple(map(sum, zip(*lines.values(), strict=True))) or empty
@@ -211,9 +209,9 @@ def _rates(desk: Desk, counted: Counted, before: Counted) -> Iterable[Rate]:
         )
 
 
-def _faults(reasons: dict[str, Counted]) -> dict[str, int]:
+def _faults(desk: Desk, reasons: dict[str, Counted]) -> dict[str, int]:
     """Count failures by whose affair they are, in the order of the taxonomy."""
-    categories = load().categories
+    categories = desk.loaded().reader.rules.categories
     found = dict.fromkeys(map(str, Fault), 0)
     for name, counted in reasons.items():
         if name in categories:

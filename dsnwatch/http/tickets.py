@@ -58,7 +58,12 @@ class Ticket:
     last_at: datetime
     over: bool
     silent: str
-    spark: Markup
+    by_day: tuple[int, ...]
+
+    @property
+    def spark(self) -> Markup:
+        """How often it was said, by the day."""
+        return charts.spark(self.by_day, f"By the day of {DAYS} days", "block")
 
 
 def tickets_of(store: "Store", now: datetime) -> Iterator[Ticket]:
@@ -90,7 +95,7 @@ def tickets_of(store: "Store", now: datetime) -> Iterator[Ticket]:
             last_at=each.last_at,
             over=silent > QUIET,
             silent=length(silent),
-            spark=charts.spark(series.get(each.id, ()), f"By the day of {DAYS} days", "block"),
+            by_day=series.get(each.id, ()),
         )
 
 

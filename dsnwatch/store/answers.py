@@ -47,6 +47,7 @@ class MessageFilter:
     Attributes:
         since: Arrived at this moment or later.
         until: Arrived before this moment.
+        stored_since: Stored at this moment or later: what was before is not even looked at.
     """
 
     kind: Kind | None = None
@@ -54,6 +55,7 @@ class MessageFilter:
     stream: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    stored_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

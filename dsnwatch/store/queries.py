@@ -101,6 +101,8 @@ class Queries:
         wanted = wanted or MessageFilter()
         conditions = _equal(MESSAGE, kind=wanted.kind, dialect=wanted.dialect, stream=wanted.stream)
         conditions += _between(MESSAGE.c.arrived_at, wanted.since, wanted.until)
+        if wanted.stored_since is not None:
+            conditions.append(MESSAGE.c.id >= first_id(wanted.stored_since))
         statement = select(MESSAGE).where(*conditions)
         for row in self._by_id(statement, MESSAGE, limit, after, newest=newest):
             yield message_of(row)
