@@ -30,6 +30,7 @@ FLOORS = {
         "config_lookup",
         "config_web",
         "whole_file",
+        "unix_socket",
         "nearest",
         "metrics",
     },

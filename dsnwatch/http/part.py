@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import socket
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from ssl import SSLError
@@ -20,6 +19,7 @@ from dsnwatch.errors import ConfigError, UnavailableError
 from dsnwatch.http.app import application
 from dsnwatch.http.desk import Desk, Lookups
 from dsnwatch.http.keys import Keys
+from dsnwatch.unix_socket import listening
 
 if TYPE_CHECKING:
     from dsnwatch.config_web import WebSection
@@ -31,6 +31,7 @@ THREADS = 8
 """Threads that requests may keep waiting in the store, all together."""
 
 CONNECTIONS = 500
+BACKLOG = 1024
 LONGEST_HEAD = 64 << 10
 
 
@@ -128,11 +129,12 @@ def _listen(section: "WebSection") -> socket.socket:
     """
     try:
         if section.listen.startswith(UNIX):
-            return _unix(Path(section.listen.removeprefix(UNIX)), int(section.mode, 8))
+            place = Path(section.listen.removeprefix(UNIX))
+            return listening(place, int(section.mode, 8), BACKLOG)
         host, port = server_of(section.listen)
         assert port is not None
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=1024)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise UnavailableError(
             f"cannot listen on {section.listen} ({error.strerror}); free it, or set web.listen"
@@ -141,32 +143,6 @@ def _listen(section: "WebSection") -> socket.socket:
 
 def _remove(path: str) -> None:
     Path(path).unlink(missing_ok=True)
-
-
-def _unix(path: Path, mode: int) -> socket.socket:
-    """Bind a Unix socket; one that a dead process left behind makes way."""
-    with suppress(FileNotFoundError):
-        if stat.S_ISSOCK(path.lstat().st_mode) and not _answers(path):
-            path.unlink()
-    listening = socket.socket(socket.AF_UNIX)
-    try:
-        listening.bind(str(path))
-        path.chmod(mode)
-        listening.listen(1024)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as asking:
-        asking.settimeout(1)
-        try:
-            asking.connect(str(path))
-        except ConnectionRefusedError:
-            return False
-        return True
 
 
 def log_serving(listen: str, port: int) -> None:

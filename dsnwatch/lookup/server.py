@@ -7,7 +7,6 @@ threads; and a mail server that waits for the answer wants no queue before it.
 import logging
 import selectors
 import socket
-import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from dsnwatch.config_hook import server_of
 from dsnwatch.config_lookup import UNIX
 from dsnwatch.errors import UnavailableError
 from dsnwatch.lookup import Source, Wire, WireError
+from dsnwatch.unix_socket import listening
 
 if TYPE_CHECKING:
     from dsnwatch.config_lookup import LookupSection
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECTIONS_AT_MOST = 1000
+BACKLOG = 128
 PIECE = 65536
 HELD_SECONDS = 0.005
 """How old the state of the store may be that is answered from."""
@@ -132,19 +133,11 @@ class LookupServer:
             host, port = server_of(section.listen)
             assert port is not None
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            return socket.create_server((host, port), family=family, backlog=128)
+            return socket.create_server((host, port), family=family, backlog=BACKLOG)
         path = Path(section.listen.removeprefix(UNIX))
-        _clear(path)
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.bind(str(path))
-            self._path = path
-            path.chmod(int(section.mode, 8))
-            server.listen(128)
-        except OSError:
-            server.close()
-            raise
-        return server
+        opened = listening(path, int(section.mode, 8), BACKLOG)
+        self._path = path
+        return opened
 
     def _accept(self, now: float) -> None:
         try:
@@ -202,20 +195,6 @@ class LookupServer:
         with suppress(KeyError, ValueError):
             self._ready.unregister(client.socket)
         client.socket.close()
-
-
-def _clear(path: Path) -> None:
-    """Take away a socket that a process left behind which has gone; nothing else."""
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            return  # bind says what is wrong
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX) as asked:
-        try:
-            asked.connect(str(path))
-        except OSError:
-            path.unlink()
 
 
 def log_not_accepted(error: OSError) -> None:

@@ -5,13 +5,11 @@ Source: sd_listen_fds(3) for LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES.
 
 import os
 import socket
-import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 
 from dsnwatch.config_listener import Place, place_of
 from dsnwatch.errors import ConfigError, UnavailableError
+from dsnwatch.unix_socket import listening as listening_at
 
 FIRST_DESCRIPTOR = 3
 BACKLOG = 1024
@@ -51,7 +49,8 @@ def _open(text: str, place: Place, environ: Mapping[str, str]) -> Iterator[socke
         return
     try:
         if place.path is not None:
-            yield _unix(place.path)
+            # Who gets that far is the business of the folder's permissions.
+            yield listening_at(place.path, 0o666, BACKLOG)
         else:
             yield from _tcp(place)
     except socket.gaierror as error:
@@ -79,35 +78,6 @@ def _tcp(place: Place) -> Iterator[socket.socket]:
             listening.close()
             raise
         yield listening
-
-
-def _unix(path: Path) -> socket.socket:
-    """Bind a Unix socket; one that a dead process left behind makes way.
-
-    Everybody may connect to it: who gets that far is the business of the folder's permissions.
-    """
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        with suppress(FileNotFoundError):
-            if stat.S_ISSOCK(path.lstat().st_mode) and not _answers(path):
-                path.unlink()
-        listening.bind(str(path))
-        path.chmod(0o666)
-        listening.listen(BACKLOG)
-    except BaseException:
-        listening.close()
-        raise
-    return listening
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.settimeout(1)
-        try:
-            asking.connect(str(path))
-        except ConnectionRefusedError:
-            return False
-        return True
 
 
 def activated(name: str, environ: Mapping[str, str]) -> Iterator[socket.socket]:
