@@ -5,6 +5,7 @@ section 3 (utf-8 address type and its escapes), RFC 5890 (IDNA).
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -120,8 +121,12 @@ def key(text: str) -> str:
 
     That of `normalise` with the local part in lower case too: RFC 5321 section 2.4 lets a host tell
     Anne from anne, and hardly any does, while senders' lists hold both spellings of one mailbox.
+    Letters with accents are brought to one form (NFC, RFC 6532 section 3.1); tags stay.
     """
-    return text if _PLAIN.fullmatch(text) else normalise(text).lower()
+    if _PLAIN.fullmatch(text):
+        return text
+    address = normalise(text).lower()
+    return address if address.isascii() else unicodedata.normalize("NFC", address)
 
 
 def like(patterns: Iterable[str]) -> re.Pattern[str] | None:
