@@ -215,6 +215,7 @@ def ticket_dict(one: "Ticket") -> dict[str, object]:
         "text": one.text,
         "help_url": one.help_url or None,
         "fingerprints": list(one.fingerprints),
+        "by_day": list(one.by_day),
     }
 
 

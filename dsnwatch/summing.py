@@ -88,7 +88,7 @@ def report(store: "Store", length: timedelta, now: datetime) -> Report:
         mail=store.mail_counted(span),
         alerts=tuple(found),
         todo=tuple(one for one in tickets(store, span, now, LONGEST) if not one.fixed),
-        suppressions=store.counts(now).suppressions,
+        suppressions=store.suppressed(now),
     )
 
 

@@ -1,7 +1,7 @@
 """What a sender has to mend: refusals for his own or the message's sake, put together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from dsnwatch.rfc.address import domain_of
 from dsnwatch.rules.blocklists import Blocklist, blocklists
 
 if TYPE_CHECKING:
-    from dsnwatch.store import Fingerprint, Series, Span, Store
+    from dsnwatch.store import Fingerprint, Span, Store
 
 QUIET = timedelta(days=3)
 """A refusal that comes often is over when it has not come for so long ..."""
@@ -62,6 +62,7 @@ class Ticket:
         text: What it says; masked where the event is gone.
         help_url: The page that explains it; "" where none is named.
         fingerprints: Their ids, the most frequent first.
+        by_day: How many there were on each day of the span.
     """
 
     provider: str
@@ -79,6 +80,7 @@ class Ticket:
     text: str
     help_url: str
     fingerprints: tuple[str, ...]
+    by_day: tuple[int, ...]
 
 
 def tickets(store: "Store", span: "Span", now: datetime, limit: int | None = None) -> list[Ticket]:
@@ -99,12 +101,20 @@ def tickets(store: "Store", span: "Span", now: datetime, limit: int | None = Non
         finding = finding_of(one.form) if one.reason in {"auth_failure", "no_reverse_dns"} else ""
         key = (one.provider, one.reason, one.blocklist, one.blocked_ip, finding)
         grouped[key].append(one)
-    days = store.fingerprint_series([one.id for one in prints], span)
+    days = dict(store.fingerprint_series([one.id for one in prints], span))
     open_first = sorted(
-        ((is_fixed(_days(days, group), _last(group), now), group) for group in grouped.values()),
+        ((_is_over(_by_day(days, group), group, now), group) for group in grouped.values()),
         key=lambda each: (each[0], -sum(one.events for one in each[1])),
     )
-    return [_ticket(store, group, fixed=fixed) for fixed, group in open_first[:limit]]
+    return [
+        _ticket(store, group, _by_day(days, group), fixed=fixed)
+        for fixed, group in open_first[:limit]
+    ]
+
+
+def _is_over(by_day: Sequence[int], group: "Iterable[Fingerprint]", now: datetime) -> bool:
+    days = [number for number, events in enumerate(by_day) if events]
+    return is_fixed(days, max(one.last_at for one in group), now)
 
 
 def finding_of(text: str) -> str:
@@ -127,20 +137,13 @@ def is_fixed(days: Sequence[int], last: datetime, now: datetime) -> bool:
     return now - last > max(QUIET, _PAUSES * pause)
 
 
-def _days(series: "Series", group: "Iterable[Fingerprint]") -> list[int]:
-    ids = {one.id for one in group}
-    found: set[int] = set()
-    for name, counts in series:
-        if name in ids:
-            found |= {number for number, events in enumerate(counts) if events}
-    return sorted(found)
+def _by_day(days: Mapping[str, Sequence[int]], group: "Iterable[Fingerprint]") -> tuple[int, ...]:
+    return tuple(map(sum, zip(*(days[one.id] for one in group), strict=True)))
 
 
-def _last(group: "Iterable[Fingerprint]") -> datetime:
-    return max(one.last_at for one in group)
-
-
-def _ticket(store: "Store", group: "Sequence[Fingerprint]", *, fixed: bool) -> Ticket:
+def _ticket(
+    store: "Store", group: "Sequence[Fingerprint]", by_day: tuple[int, ...], *, fixed: bool
+) -> Ticket:
     first, newest = group[0], max(group, key=lambda one: one.last_at)
     stored = store.event(newest.sample)
     domain, text, help_url = "", newest.form, ""
@@ -174,6 +177,7 @@ def _ticket(store: "Store", group: "Sequence[Fingerprint]", *, fixed: bool) -> T
         text=text,
         help_url=help_url,
         fingerprints=tuple(one.id for one in group),
+        by_day=by_day,
     )
 
 

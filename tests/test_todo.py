@@ -68,6 +68,7 @@ def test_refusals_of_one_address_by_one_list_are_one_ticket(store: Store) -> Non
     )
     first, second = tickets(store, MONTH, NOW)
     assert (first.events, first.blocked_ip, len(first.fingerprints)) == (2, "192.0.2.7", 2)
+    assert first.by_day[-2:] == (1, 1)
     assert first.blocklist is not None
     assert first.to_do == ("have 192.0.2.7 taken off Spamhaus ZEN: https://check.spamhaus.org/")
     assert (first.domain, first.text) == ("example.com", "554 listed: 192.0.2.7")

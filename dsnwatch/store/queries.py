@@ -291,6 +291,12 @@ class Queries:
                     after = address
         return sorted(found)[:limit]
 
+    def suppressed(self, now: datetime) -> int:
+        """Count the suppressions that hold at a moment."""
+        statement = select(func.count()).select_from(SUPPRESSION).where(_active(now))
+        with reading(self._engine, self._where) as connection:
+            return _number(connection.scalar(statement))
+
     def counts(self, now: datetime | None = None) -> Totals:
         """Count what is there, all at one moment.
 
