@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dsnwatch.http.desk import Here
-from dsnwatch.http.people import SESSION, Form, Person, closed, opened, person, signed_in
+from dsnwatch.http.people import SESSION, Form, Person, closed, opened, person, see_ours, signed_in
 from dsnwatch.http.problems import Refused
 from dsnwatch.http.render import HERE, bare
 
@@ -45,8 +45,7 @@ async def sign_out(
     request: Request, desk: Here, who: Annotated[Person, Depends(person)], form: Form
 ) -> Response:
     """End the session."""
-    if form.get("csrf") != who.csrf:
-        raise Refused(HTTPStatus.FORBIDDEN, "this form is too old; load the page again")
+    see_ours(form, who)
     await run_sync(closed, request, desk)
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     response.delete_cookie(SESSION)

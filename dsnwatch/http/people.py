@@ -161,6 +161,16 @@ async def fields(request: Request) -> Mapping[str, str]:
     return dict(pairs)
 
 
+def see_ours(form: Mapping[str, str], who: Person) -> None:
+    """See that a form is one of ours, made for this person.
+
+    Raises:
+        Refused: It is not.
+    """
+    if not hmac.compare_digest(form.get("csrf", "").encode(), who.csrf.encode()):
+        raise Refused(HTTPStatus.FORBIDDEN, "this form is too old; load the page again")
+
+
 async def acts(
     who: Annotated[Person, Depends(person)], form: Annotated[Mapping[str, str], Depends(fields)]
 ) -> Person:
@@ -169,8 +179,7 @@ async def acts(
     Raises:
         Refused: It is not, or he may not.
     """
-    if not hmac.compare_digest(form.get("csrf", "").encode(), who.csrf.encode()):
-        raise Refused(HTTPStatus.FORBIDDEN, "this form is too old; load the page again")
+    see_ours(form, who)
     if not who.writes:
         raise Refused(HTTPStatus.FORBIDDEN, "your token has not the scope 'write'")
     return who

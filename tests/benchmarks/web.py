@@ -3,10 +3,10 @@
     python -m tests.benchmarks.web [--events 50000 500000] [--suppressions 100000] [--rounds 5]
 
 `GET /v1/check`, with its token, against a FastAPI route that answers a constant, both served by
-uvicorn in one process of their own, over connections that stay, by turns. The pages of two stores,
-one ten times as large, both with a year of history, asked by turns; each page's price is the median
-of its times. `--events 500000 5000000 --suppressions 1000000` is the full size, which takes a while
-to fill.
+uvicorn in one process of their own, over connections that stay, by turns. The pages of two stores
+that got as much a day, one for a year and one for a tenth of it, asked by turns; each page's price
+is the median of its times. `--events 500000 5000000 --suppressions 1000000` is the full size, which
+takes a while to fill.
 """
 
 import argparse
@@ -63,14 +63,13 @@ PAGES = (
 )
 
 
-def events(count: int, now: datetime) -> Iterator[StoredEvent]:
-    """Make events, spread over a year, the oldest first."""
+def events(count: int, step: timedelta, now: datetime) -> Iterator[StoredEvent]:
+    """Make events, one a step, the oldest first."""
     rows = [*load().categories.values()]
-    step = timedelta(days=DAYS) / count
     for number in range(count):
         row = rows[number * 7 % len(rows)]
-        at = now - timedelta(days=DAYS) + number * step
-        address = f"u{number % (count // 3)}@d{number % 997}.example.com"
+        at = now - (count - number) * step
+        address = f"u{number % 9999}@d{number % 997}.example.com"
         verdict = Verdict(
             None, row.bounce_class, row.id, row.fault, StatusCode(5, 1, 1), "550", row.id, 0.9,
             PROVIDERS[number % len(PROVIDERS)],
@@ -88,9 +87,9 @@ def events(count: int, now: datetime) -> Iterator[StoredEvent]:
         )
 
 
-def fill(store: Store, count: int, suppressions: int, now: datetime) -> None:
+def fill(store: Store, count: int, step: timedelta, suppressions: int, now: datetime) -> None:
     """Fill a store by script."""
-    made = events(count, now)
+    made = events(count, step, now)
     for _ in range(0, count, BATCH):
         with store.write() as writer:
             writer.add_events([event for event, _ in zip(made, range(BATCH), strict=False)])
@@ -230,7 +229,7 @@ def main() -> None:
         folder, check, constant = arguments.serve
         serve(Path(folder), {"check": int(check), "constant": int(constant)})
         return
-    now = datetime.now(UTC)
+    now, step = datetime.now(UTC), timedelta(days=DAYS) / max(arguments.events)
     with TemporaryDirectory(prefix="dsnwatch-benchmark-") as name:
         places = {}
         for count in arguments.events:
@@ -239,7 +238,7 @@ def main() -> None:
             places[count] = Place(folder)
             places[count].clock.now = now
             start = time.perf_counter()
-            fill(places[count].store, count, arguments.suppressions, now)
+            fill(places[count].store, count, step, arguments.suppressions, now)
             print(f"{count:,} events made in {time.perf_counter() - start:.0f} s", flush=True)
         large = places[arguments.events[1]]
         token = large.token(Scope.CHECK)
