@@ -32,6 +32,8 @@ from dsnwatch.store import IMPORTED
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
+    import re
+
     from dsnwatch.store import Store, Writer
 
 BATCH = 2000
@@ -105,6 +107,7 @@ class Intake:
         now: This moment.
         who: For the audit log.
         wanted: Which hooks want to be told.
+        never: Addresses that are never suppressed, as the policy has them (`rfc.address.like`).
         again: Whether those are taken too whom a person took off the list since.
         complain: Is told of each row that cannot be meant.
     """
@@ -115,6 +118,7 @@ class Intake:
     who: str
     wanted: Subscriptions = NOBODY
     again: bool = False
+    never: "re.Pattern[str] | None" = None
     complain: Callable[[DataError], None] = lambda _: None
 
     def compare(self, rows: Iterable[Listed | PassedOver | DataError]) -> Difference:
@@ -214,6 +218,8 @@ class Intake:
     def _harmless(self, row: Listed, kept: list[Suppression]) -> str:
         """Say why a row is no suppression after all; "" where it is, and is kept."""
         one = row.suppression
+        if self.never and self.never.fullmatch(one.address):
+            return "policy.never_suppress names it"
         verdict = _judged(self.judge, row) if self.judge and row.text else None
         if verdict is None or verdict.bounce_class is BounceClass.UNDETERMINED:
             kept.append(one)

@@ -21,6 +21,7 @@ from dsnwatch.cli.place import Place
 from dsnwatch.cli.text_files import Texts, texts_of, write_texts
 from dsnwatch.errors import DataError, UsageError
 from dsnwatch.lists.formats import FORMS, KINDS, Form
+from dsnwatch.rfc.address import like
 from dsnwatch.rfc.csv_text import csv_lines
 from dsnwatch.rfc.date import rfc3339
 from dsnwatch.rfc.keyed_hash import MARK, keyed_hash
@@ -210,7 +211,8 @@ def import_suppressions(app: typer.Typer) -> None:
             source = _opened(texts, asked)
             judged = source.kind.text and not as_listed
             judge = place.reader().judge if judged else None
-            intake = Intake(opened, judge, now, who(), place.subscriptions(), again, bad.add)
+            never = like(place.configuration.settings.policy.never_suppress)
+            intake = Intake(opened, judge, now, who(), place.subscriptions(), again, never, bad.add)
             found = intake.compare(source.rows)
             bad.end()
             refused = found.refused > 0 and not skip

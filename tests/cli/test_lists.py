@@ -163,6 +163,16 @@ def test_whom_a_person_let_go_of_since_stays_off_the_list(run: Run) -> None:
     assert (told["released"], told["new"]) == (0, 1)
 
 
+def test_whom_the_policy_never_suppresses_no_file_does(run: Run) -> None:
+    Path("c.toml").write_text('[policy]\nnever_suppress = ["@example.com"]\n')
+    text = b"email\nanne@example.com\nbob@example.org\n"
+    ran = run("--config", "c.toml", "suppressions", "import", "-", "--json", stdin=text)
+    assert (ran.rows[0]["new"], ran.rows[0]["passed_over"]) == (
+        1, {"policy.never_suppress names it": 1},
+    )  # fmt: skip
+    assert run("check", "anne@example.com").status == 0
+
+
 def test_dry_import_shows_the_difference(run: Run) -> None:
     run("suppressions", "add", "anne@example.com", "--for", "9d")
     run("suppressions", "add", "bob@example.com")

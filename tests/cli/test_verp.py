@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,12 +17,15 @@ import pytest
 
 from dsnwatch import config
 from dsnwatch.cli.verp import SNIPPETS
+from dsnwatch.model import Trust
 from dsnwatch.rfc.return_path import Validity, check, keys_of
 from tests.hooks.mail import Mail, MailServer, a_mail_server
 from tests.lookup.builders import a_free_port
 from tests.lookup.postfix import a_postfix, needed
+from tests.servers.daemon import running
 from tests.servers.exim import exim, settings
 
+from .builders import a_bounce
 from .conftest import Run
 
 ANNE = "anne@example.com"
@@ -216,6 +219,39 @@ def test_the_function_in_node_makes_what_we_make(run: Run, rotated: Path, tmp_pa
         capture_output=True, text=True, check=True, cwd=tmp_path,
     )  # fmt: skip
     agree(run, rotated, done.stdout.splitlines())
+
+
+LISTENER = """
+[[listener]]
+listen = ["127.0.0.1:0"]
+domains = ["bounce.example.org"]
+require_signed = true
+"""
+
+
+def test_what_the_functions_make_is_checked_and_received(
+    run: Run, rotated: Path, tmp_path: Path
+) -> None:
+    script = written(run, rotated, "python", tmp_path / "return_path.py")
+    done = subprocess.run(  # noqa: S603  our own interpreter
+        [sys.executable, script, ANNE], capture_output=True, text=True, check=True
+    )
+    made = done.stdout.strip()
+    assert run("--config", rotated, "verp", "check", made).status == 0
+    forged = made.replace("anne", "bob")
+    with running(tmp_path, rotated.read_text() + LISTENER) as daemon:
+        with smtplib.SMTP("127.0.0.1", daemon.port, timeout=30) as client:
+            client.ehlo("mx.example.com")
+            client.mail("")
+            assert client.rcpt(forged)[0] == 550
+            assert client.rcpt("bounces@bounce.example.org")[0] == 550
+            assert client.rcpt(made)[0] == 250
+            report = a_bounce("somebody@else.example")
+            assert client.data(report.replace(b"\n", b"\r\n"))[0] == 250
+        with closing(daemon.opened()) as store:
+            (event,) = store.events()
+    assert event.event.attribution.recipient == ANNE
+    assert event.event.attribution.trust is Trust.SIGNED
 
 
 def test_what_listmonk_needs_is_a_configuration(run: Run, rotated: Path, tmp_path: Path) -> None:
