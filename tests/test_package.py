@@ -1,6 +1,8 @@
 """What is built holds everything, and works where nothing else is."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -103,3 +105,39 @@ def test_installed_alone_it_does_its_work(program: Path, tmp_path: Path) -> None
         assert said in done.stdout
     unit = (tmp_path / "root" / "etc/systemd/system/dsnwatch.service").read_text()
     assert f"ExecStart={program} --config /etc/dsnwatch/dsnwatch.toml run" in unit
+
+
+def walk_of_the_readme() -> list[tuple[str, str]]:
+    """Give each command that the README shows, with what it shows of its output."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (first, shown) = re.findall(
+        r"^```sh\npython3 -m venv.*?(dsnwatch import .*?)\n```\n\n```text\n(.*?)^```$",
+        text,
+        flags=re.MULTILINE | re.DOTALL,
+    )[0]
+    walk = [(first, shown)]
+    for block in re.findall(r"^```console\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            walk.append((command, output))
+    return walk
+
+
+def like(text: str) -> list[str]:
+    """Take out of an output what differs from run to run: ids, days, speeds, widths."""
+    masked = re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "ID", text)
+    masked = re.sub(r"\d{4}-\d\d-\d\d", "DAY", masked)
+    masked = re.sub(r"[\d.]+ s, \d+ messages a second", "SPEED", masked)
+    return [" ".join(line.split()) for line in masked.strip().splitlines()]
+
+
+def test_walk_through_the_readme_shows_what_it_shows(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "fixtures").symlink_to(REPOSITORY / "fixtures")
+    walk = walk_of_the_readme()
+    assert len(walk) > 3
+    for command, shown in walk:
+        words, _, _target = command.partition(" > ")
+        done = call(program, *shlex.split(words)[1:], cwd=tmp_path)
+        assert done.returncode == (1 if words.startswith("dsnwatch check") else 0), done.stderr
+        if shown:
+            assert like(done.stdout) == like(shown), command

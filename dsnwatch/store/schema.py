@@ -40,7 +40,8 @@ def make_file(path: Path) -> None:
             os.mknod(path, 0o600 | stat.S_IFREG)
             if os.geteuid() == 0:  # a command of root's may be first in the service's folder
                 owner = path.parent.stat()
-                os.chown(path, owner.st_uid, owner.st_gid)
+                with suppress(PermissionError):  # root in a container may not; nor need he
+                    os.chown(path, owner.st_uid, owner.st_gid)
     except OSError as error:
         if error.errno == errno.EROFS:
             raise StoreError(f"store {path}: {READ_ONLY}") from error

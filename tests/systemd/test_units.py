@@ -74,3 +74,22 @@ def test_socket_is_called_as_its_comment_tells_the_listener(path: Path) -> None:
     assert names == {settings(path)["Socket"]["FileDescriptorName"]}
     assert settings(path)["Socket"].get("Accept", "no") == "no"
     assert settings(path)["Socket"]["Service"] == "dsnwatch.service"
+
+
+def test_user_and_folders_are_made_as_the_units_want_them(tmp_path: Path) -> None:
+    sysusers, tmpfiles = need("systemd-sysusers", "systemd-tmpfiles", root=True)
+    (tmp_path / "etc").mkdir()
+    for program, name in ((sysusers, "dsnwatch.sysusers"), (tmpfiles, "dsnwatch.tmpfiles")):
+        command = [str(program), f"--root={tmp_path}", str(UNITS / name)]
+        command += ["--create"] if program == tmpfiles else []
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  ours
+        assert done.returncode == 0, done.stderr
+    (entry,) = [
+        line.split(":")
+        for line in (tmp_path / "etc/passwd").read_text().splitlines()
+        if line.startswith("dsnwatch:")
+    ]
+    assert entry[5:] == ["/var/lib/dsnwatch", "/usr/sbin/nologin"]
+    state, secrets = tmp_path / "var/lib/dsnwatch", tmp_path / "etc/dsnwatch/secrets"
+    assert (state.stat().st_uid, state.stat().st_mode & 0o777) == (int(entry[2]), 0o700)
+    assert (secrets.stat().st_uid, secrets.stat().st_mode & 0o777) == (0, 0o700)
