@@ -38,7 +38,7 @@ from dsnwatch.policy import Policy, merge, running
 from dsnwatch.policy.again import past_event
 from dsnwatch.policy.guards import SenderGuard
 from dsnwatch.provenance import believed, proven_among
-from dsnwatch.revival import settled_at, sign_of
+from dsnwatch.revival import BY_LIFE, settled_at, sign_of
 from dsnwatch.rfc.address import key
 from dsnwatch.rfc.headers import head_of
 from dsnwatch.store import new_id
@@ -212,6 +212,18 @@ class Book:
                 del self.life[address]
             else:
                 self.life[address] = Life(life.before)
+
+    def let_go_after(self, event: BounceEvent) -> str:
+        """Say that somebody let go of the recipient after the event; "" where nobody did.
+
+        A sign of life that freed him is none of that: whoever is dead stays so.
+        """
+        found = event.attribution
+        for release in self.releases.get(found.recipient, ()):
+            later = release.at >= event.occurred_at and release.who != BY_LIFE
+            if later and release.stream in {"", found.stream}:
+                return f"let go of on {release.at:%Y-%m-%d} ({release.because})"
+        return ""
 
     def relapse(self, event: BounceEvent, within: timedelta) -> str:
         """Say that whoever is dead was let go of shortly before; "" where he was not."""

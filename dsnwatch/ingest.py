@@ -217,7 +217,12 @@ class Ingest:
         settled = book.settled_at(event)
         decision = decide(self._policy, event, past, settled, book.facts[event.key])
         relapse = ""
-        if decision.action is DecisionAction.SUPPRESS and (
+        if decision.action in {DecisionAction.SUPPRESS, DecisionAction.HOLD} and (
+            release := book.let_go_after(event)
+        ):
+            because = f"{decision.because}; not counted, {release}"
+            decision = Decision(DecisionAction.COUNT, decision.rule, because)
+        elif decision.action is DecisionAction.SUPPRESS and (
             relapse := book.relapse(event, self._policy.coming_back.relapse)
         ):
             decision = decision._replace(because=f"{decision.because}; {relapse}")

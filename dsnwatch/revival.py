@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from dsnwatch.store import Writer
 
 
+BY_LIFE = "policy"
+"""Who lets go of somebody that showed life, in the audit log."""
+
+
 def sign_of(event: BounceEvent, original: str | None) -> Sign | None:
     """Say whether an event shows that its recipient takes mail.
 
@@ -103,7 +107,7 @@ def revive(
             freed[f"sign of life ({sign.source}) on {day}"].append((row.address, row.stream))
         elif wanted_row != row:
             shorter.append((row, wanted_row))
-    changes = Changes(writer, now, "policy", wanted)
+    changes = Changes(writer, now, BY_LIFE, wanted)
     changes.replace(shorter, "sign of life")
     return [
         row

@@ -227,3 +227,24 @@ def test_only_so_many_and_those_who_were_named_are_tried(store: Store) -> None:
     assert [*try_again(store, SECTION, named, "cli:x", clock=lambda: now)] == named[:1]
     few = [*try_again(store, SECTION, None, "cli:x", limit=1, clock=lambda: now)]
     assert few == [("anne@example.org", "")]
+
+
+@pytest.mark.parametrize(("days", "suppressed"), [(-2, False), (0, False), (1, True)])
+def test_what_arrived_before_a_person_let_go_of_him_suppresses_no_more(
+    store: Store, days: int, *, suppressed: bool
+) -> None:
+    take_in(store, hard(1, TODAY - 9 * DAY))
+    with store.write() as writer:
+        Changes(writer, TODAY, "cli:bob").release([(ANNE, "")], "mailbox is back")
+    take_in(store, hard(2, TODAY + days * DAY), now=TODAY + 2 * DAY)
+    assert (store.suppression(ANNE) is not None) is suppressed
+    (*_, last) = store.events()
+    assert ("not counted, let go of on 2026-03-31" in last.decision.because) is not suppressed
+
+
+def test_a_hard_bounce_from_before_a_sign_of_life_freed_him_still_suppresses(store: Store) -> None:
+    suppressed_softly(store, TODAY - 5 * DAY)
+    with store.write() as writer:
+        revive(writer, POLICY, [Sign(ANNE, TODAY - 4 * DAY, "sent")], TODAY, ALL)
+    take_in(store, hard(9, TODAY - DAY))
+    assert store.suppression(ANNE) is not None
