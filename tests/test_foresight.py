@@ -1,10 +1,8 @@
 """What a draft would have made of the past is told, and nothing is changed by it."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +14,7 @@ from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
 from dsnwatch.revival import revive
 from dsnwatch.store import Store, open_store
+from tests.databases import rows
 
 from .policy.builders import a_policy
 from .test_ingest import a_bounce
@@ -31,8 +30,8 @@ S, R, L, H = Difference.SUPPRESS, Difference.RELEASE, Difference.LONGER, Differe
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'dsnwatch.db'}")) as opened:
+def store(database: str) -> Iterator[Store]:
+    with closing(open_store(database)) as opened:
         yield opened
 
 
@@ -135,9 +134,8 @@ def test_a_table_for_a_stream_is_gone_by(store: Store) -> None:
 def test_nothing_is_written(store: Store) -> None:
     soft(store, 9, 6, 3)
 
-    def everything() -> list[str]:
-        with closing(sqlite3.connect(store.where)) as connection:
-            return [*connection.iterdump()]
+    def everything() -> list[list[dict[str, object]]]:
+        return [rows(store.url, name) for name in ("event", "suppression", "audit", "outbox")]
 
     before = everything()
     assert foreseen(store, TRANSACTIONAL)

@@ -1,10 +1,8 @@
 """What waits for a person is let through or let go, once and whole."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +15,7 @@ from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
 from dsnwatch.store import EventFilter, Hold, Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions
+from tests.databases import asked
 
 from .policy.builders import a_policy
 from .test_ingest import a_bounce
@@ -31,8 +30,8 @@ LENIENT = Policy.preset("default")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'dsnwatch.db'}")) as opened:
+def store(database: str) -> Iterator[Store]:
+    with closing(open_store(database)) as opened:
         yield opened
 
 
@@ -49,12 +48,8 @@ def many(count: int) -> list[bytes]:
 
 
 def news(store: Store) -> list[str]:
-    with closing(sqlite3.connect(store.where)) as connection:
-        return [
-            type_
-            for (type_,) in connection.execute("SELECT type FROM outbox ORDER BY id, type")
-            if not type_.startswith("bounce.")
-        ]
+    told = asked(store.url, "SELECT type FROM outbox ORDER BY id, type")
+    return [str(type_) for (type_,) in told if not str(type_).startswith("bounce.")]
 
 
 def settled(store: Store, verb: str, who: str = "cli:bob") -> list[int]:
@@ -116,8 +111,7 @@ def test_the_decision_says_who_let_it_through(store: Store) -> None:
     settled(store, "release", "cli:carla")
     (stored,) = store.events(EventFilter())
     assert stored.decision.because.endswith("; let through by cli:carla")
-    with closing(sqlite3.connect(store.where)) as connection:
-        rows = connection.execute("SELECT who, verb, subject, because FROM audit").fetchall()
+    rows = asked(store.url, "SELECT who, verb, subject, because FROM audit")
     assert rows == [("cli:carla", "hold.release", "trust 2026-03-31", "seen to")]
 
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -30,8 +29,8 @@ ALL = Subscriptions([Subscription("all")])
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'dsnwatch.db'}")) as opened:
+def store(database: str) -> Iterator[Store]:
+    with closing(open_store(database)) as opened:
         yield opened
 
 

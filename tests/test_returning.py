@@ -1,10 +1,8 @@
 """Whoever was suppressed for a while comes back: rest, trial, and then active or review."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +19,7 @@ from dsnwatch.store import Store, open_store
 from dsnwatch.store.lookup import SuppressionLookup
 from dsnwatch.subscriptions import Subscription, Subscriptions
 
-from .test_ingest import a_bounce
+from .test_ingest import a_bounce, news
 from .test_keeping import settings
 
 TODAY = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -34,8 +32,8 @@ SECTION = ComingBackSection()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'dsnwatch.db'}")) as opened:
+def store(database: str) -> Iterator[Store]:
+    with closing(open_store(database)) as opened:
         yield opened
 
 
@@ -79,13 +77,12 @@ def swept(store: Store, now: datetime) -> None:
     Sweep(store, settings(), "daemon", ALL).run(now)
 
 
-def told(store: Store) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(store.where)) as connection:
-        rows = connection.execute(
-            "SELECT type, json_extract(payload, '$.data.because') FROM outbox "
-            "WHERE type LIKE 'suppression.%' ORDER BY rowid"
-        )
-        return rows.fetchall()
+def told(store: Store) -> list[tuple[str, object]]:
+    return [
+        (type_, payload["data"]["because"])  # type: ignore[index]  # what an event has in it
+        for type_, _, payload in news(store)
+        if type_.startswith("suppression.")
+    ]
 
 
 def test_after_a_rest_he_is_due(store: Store) -> None:

@@ -1,10 +1,8 @@
 """What one bad hour suppressed is taken back: all of it, nothing else, and exactly."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +15,7 @@ from dsnwatch.reading import Reader
 from dsnwatch.store import EventFilter, Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions
 from dsnwatch.undoing import Incident, Restored, Rollback, undo
+from tests.databases import asked
 
 from .test_ingest import a_bounce, a_full_mailbox
 
@@ -30,8 +29,8 @@ EVER = Incident(TODAY - 400 * DAY, TODAY + DAY)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'dsnwatch.db'}")) as opened:
+def store(database: str) -> Iterator[Store]:
+    with closing(open_store(database)) as opened:
         yield opened
 
 
@@ -66,8 +65,7 @@ def addresses(store: Store) -> list[str]:
 
 
 def rows(store: Store, question: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(store.where)) as connection:
-        return connection.execute(question).fetchall()
+    return asked(store.url, question)
 
 
 def told(store: Store, type_: str) -> list[object]:
