@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +18,7 @@ from dsnwatch.cli.output import json_line, line
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.readers import Readers, batches
 from dsnwatch.cli.tally import Tally
-from dsnwatch.errors import SourceError, UsageError
+from dsnwatch.errors import SourceError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +117,8 @@ def import_(
                 attributor=attributor,
             )
             _take_in(messages, readers, ingest, tally, progress)
+        with suppress(StoreError), opened.write() as writer:  # the mail is in; this can wait
+            writer.fold_tallies()
     failures.end()
     passed_over.end()
     took = time.monotonic() - began

@@ -6,7 +6,7 @@ table changes nothing here.
 
 from sqlalchemy import Connection, text
 
-from dsnwatch.store.tally import DAY_HOURS, DAY_MICROS, HOUR_MICROS, Tally
+from dsnwatch.store.tally import DAY_HOURS, DAY_MICROS, HOUR_MICROS, Tally, said_by_rule
 
 PARTS_AT_MOST = 1000
 """A day with more domains (or campaigns) than these is folded ..."""
@@ -38,25 +38,36 @@ def anew(connection: Connection) -> int:
 
 
 def _say(connection: Connection, since: int) -> None:
-    """Find what refusals say alike; that takes Python, a page of events at a time."""
+    """Find what refusals say alike."""
+    by_rule = Tally()
+    for day, *verdict, events, first, last, latest in connection.execute(_BY_RULE, {"at": since}):
+        # `latest` is the last moment and the id of its event, one after the other.
+        sample = latest.removeprefix(str(last))
+        by_rule.count_said(said_by_rule(*verdict), day, events, (first, last, sample))
+    _write_said(connection, by_rule)
+    # Texts have to be looked at, a page of events at a time.
     after = ""
     while True:
         page = connection.execute(_FAILURES, {"at": since, "after": after, "page": _PAGE})
         rows = page.mappings().all()
         tally = Tally()
         tally.count(dict(row) for row in rows)
-        if tally.said:
-            connection.execute(_SAID, tally.said_rows())
-            connection.execute(
-                _SAID_ON,
-                [
-                    {"day": day, "id": said, "events": events}
-                    for (day, said), events in sorted(tally.said_on.items(), key=str)
-                ],
-            )
+        _write_said(connection, tally)
         if len(rows) < _PAGE:
             return
         after = rows[-1]["id"]
+
+
+def _write_said(connection: Connection, tally: Tally) -> None:
+    if tally.said:
+        connection.execute(_SAID, tally.said_rows())
+        connection.execute(
+            _SAID_ON,
+            [
+                {"day": day, "id": said, "events": events}
+                for (day, said), events in sorted(tally.said_on.items(), key=str)
+            ],
+        )
 
 
 def fold(connection: Connection) -> int:
@@ -111,10 +122,17 @@ _QUARANTINE = text(
     "INSERT INTO tally_mail (hour, stream, kind, messages) "  # noqa: S608
     f"SELECT at / {HOUR_MICROS}, stream, 'quarantined', count(*) FROM quarantine GROUP BY 1, 2"
 )
+_TOLD_APART = "('sender', 'message', 'unknown')"
+_BY_RULE = text(
+    f"SELECT occurred_at / {DAY_MICROS}, rule, bounce_class, reason, fault, provider, "  # noqa: S608
+    "count(*), min(occurred_at), max(occurred_at), max(CAST(occurred_at AS TEXT) || id) "
+    "FROM event WHERE occurred_at >= :at AND bounce_class IS NOT NULL "
+    f"AND fault NOT IN {_TOLD_APART} AND trust <> 'backscatter' GROUP BY 1, 2, 3, 4, 5, 6"
+)
 _FAILURES = text(
-    "SELECT id, occurred_at, stream, kind, trust, bounce_class, reason, fault, provider, "
+    "SELECT id, occurred_at, stream, kind, trust, bounce_class, reason, fault, provider, "  # noqa: S608
     "decision, domain, campaign, rule, diagnostic, prose, recipient, details FROM event "
-    "WHERE id > :after AND occurred_at >= :at AND bounce_class IS NOT NULL "
+    f"WHERE id > :after AND occurred_at >= :at AND fault IN {_TOLD_APART} "
     "ORDER BY id LIMIT :page"
 )
 _SAID = text(

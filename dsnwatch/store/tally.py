@@ -90,6 +90,24 @@ class Tally:
             last, sample = at, event_id
         self.said[said.id] = (said, min(first, at), last, sample)
 
+    def count_said(self, said: Said, day: int, events: int, seen: tuple[int, int, object]) -> None:
+        """Count something that was said so often on a day.
+
+        Args:
+            said: What.
+            day: When.
+            events: How often.
+            seen: When it was said first and last, and the id of the last event.
+        """
+        first, last, sample = seen
+        self.said_on[day, said.id] += events
+        before = self.said.get(said.id)
+        if before is not None:
+            first = min(first, before[1])
+            if before[2] > last:
+                last, sample = before[2:]
+        self.said[said.id] = (said, first, last, sample)
+
     @property
     def days(self) -> Counts:
         """The same as `hours`, by the day."""
@@ -109,7 +127,7 @@ class Tally:
 
 def said_by(row: Mapping[str, object]) -> Said:
     """Find what a failure has in common with others."""
-    by_rule = _said_by_rule(*_verdict(row))
+    by_rule = said_by_rule(*_verdict(row))
     if by_rule.fault not in _TOLD_APART:
         return by_rule
     details = json.loads(str(row["details"])) if row["details"] else {}
@@ -130,7 +148,8 @@ _verdict = itemgetter("rule", "bounce_class", "reason", "fault", "provider")
 
 
 @lru_cache(maxsize=4096)
-def _said_by_rule(*verdict: object) -> Said:
+def said_by_rule(*verdict: object) -> Said:
+    """Name what a rule read, by rule, class, reason, fault and provider."""
     rule, bounce_class, reason, fault, provider = (str(each or "") for each in verdict)
     id_ = _id(f"rule {rule}", bounce_class, reason, provider)
     return Said(id_, "", "", rule, bounce_class, reason, fault, provider, "", "")
