@@ -13,6 +13,7 @@ from dsnwatch.model import Release, Suppression
 from dsnwatch.news import news_of_change, rfc3339, suppression_by
 from dsnwatch.policy import merge, running
 from dsnwatch.policy.again import longest
+from dsnwatch.rfc.keyed_hash import MARK
 from dsnwatch.store import new_id
 from dsnwatch.store.ids import first_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions
@@ -215,11 +216,11 @@ class Changes:
         return {(row.address, row.stream): row for some in rows.values() for row in some}
 
     def _tell(self, type_: str, rows: Iterable[Suppression], because: str) -> None:
-        """Tell other systems of rows that hold now, or did until now."""
+        """Tell other systems of rows that hold now, or did until now; not of the forgotten."""
         news = [
             told
             for row in rows
-            if running(row, self._now)
+            if running(row, self._now) and not row.address.startswith(MARK)
             for told in news_of_change(
                 self._wanted,
                 type_,

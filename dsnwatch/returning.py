@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.changes import Changes, Key
 from dsnwatch.model import Kind, Suppression
+from dsnwatch.rfc.keyed_hash import MARK
 from dsnwatch.store import SuppressionFilter
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
@@ -61,7 +62,9 @@ def returning(store: "Store", section: "ComingBackSection", now: datetime) -> It
     relapsed = store.suppressions(
         SuppressionFilter(origin=Kind.BOUNCE.value, relapsed=True, active_at=now)
     )
-    for row in _pieces(chain(for_a_while, (row for row in relapsed if row.until is None))):
+    everybody = chain(for_a_while, (row for row in relapsed if row.until is None))
+    # Whoever was forgotten is tried no more: nobody knows where to send.
+    for row in _pieces(row for row in everybody if not row.address.startswith(MARK)):
         with store.look() as writer:
             found = [*_states(writer, row, section, now)]
         yield from found

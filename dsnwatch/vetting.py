@@ -134,13 +134,7 @@ class Vetting:
     def _held(self, rows: Sequence[Suppression]) -> Suppression | None:
         """Find what keeps an address from being mailed now."""
         return next(
-            (
-                row
-                for row in rows
-                if row.stream in {"", self.stream}
-                and running(row, self.now)
-                and (row.lifted_until is None or row.lifted_until <= self.now)
-            ),
+            (row for row in rows if row.stream in {"", self.stream} and running(row, self.now)),
             None,
         )
 

@@ -4,12 +4,13 @@ import re
 import sqlite3
 import stat
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from dsnwatch.lookups import lines_of
+from dsnwatch.model import Suppression
 from dsnwatch.retell import news_since
 from dsnwatch.store import open_store
 from dsnwatch.store.lookup import HeldLookup, SuppressionLookup
@@ -95,6 +96,24 @@ def test_files_and_hooks_do_not_name_her(known: Run) -> None:
     assert "1 addresses were forgotten" in ran.err
     for form in ("ses", "sendgrid", "listmonk", "addresses"):
         assert "hash:" not in known("suppressions", "export", "--format", form, "--store", "s").out
+
+
+def test_whoever_was_forgotten_is_tried_no_more_and_told_of_to_nobody(known: Run) -> None:
+    since = NOW - timedelta(days=60)
+    with closing(open_store("s")) as store, store.write() as writer:
+        row = Suppression("dora@example.com", "mailbox_full", "bounce", "full", since)
+        writer.put_suppressions([row._replace(until=NOW + timedelta(days=30))])
+    assert len(known("suppressions", "due", "--json", "--store", "s").rows) == 1
+    known("forget", "dora@example.com", "--store", "s")
+    assert known("suppressions", "due", "--json", "--store", "s").rows == []
+    taken = known(
+        "suppressions", "import", "-", "--json", "--store", "s", stdin=b"email\ndora@example.com\n"
+    )
+    with closing(sqlite3.connect("s")) as connection:
+        connection.execute("DELETE FROM outbox")
+        connection.commit()
+        known("suppressions", "undo", taken.rows[0]["batch"], "--store", "s")
+        assert connection.execute("SELECT address FROM outbox").fetchall() == []
 
 
 def test_importing_her_again_changes_nothing(known: Run) -> None:
