@@ -1,5 +1,6 @@
 """Who is let in to the API, and to what."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -53,13 +54,22 @@ async def admitted(
     Raises:
         Refused: It has none, or may not do this.
     """
-    if given is None:
+    return await let_in(desk, given.credentials if given else "", map(Scope, needed.scopes))
+
+
+async def let_in(desk: Desk, text: str, needed: Iterable[Scope]) -> Caller:
+    """Let a program in by the text of its token; "" is none.
+
+    Raises:
+        Refused: It has none, or may not do this.
+    """
+    if not text:
         raise Refused(
             HTTPStatus.UNAUTHORIZED,
             "say who you are: `Authorization: Bearer TOKEN`; `dsnwatch token create` makes one",
             _ASK,
         )
-    token = await token_of(desk, given.credentials)
+    token = await token_of(desk, text)
     if token is None or token.parent is not None:  # a session is a person's, and not for programs
         raise Refused(
             HTTPStatus.UNAUTHORIZED,
@@ -67,8 +77,8 @@ async def admitted(
             {"WWW-Authenticate": f'{_ASK["WWW-Authenticate"]}, error="invalid_token"'},
         )
     caller = Caller(f"token:{token.name}", token.scopes)
-    for scope in needed.scopes:
-        if not caller.may(Scope(scope)):
+    for scope in needed:
+        if not caller.may(scope):
             raise Refused(HTTPStatus.FORBIDDEN, f"this token has not the scope '{scope}'")
     return caller
 
