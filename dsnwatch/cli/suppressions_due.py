@@ -30,7 +30,7 @@ _COLUMNS = (
     Column("address"),
     Column("reason", 19),
     Column("tried", 5, right=True),
-    Column("state", 24),
+    Column("state", 22),
 )
 _UNTIL = {
     "resting": "rests until {}",
