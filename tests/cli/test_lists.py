@@ -5,6 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 
 import dsnwatch
 from dsnwatch import intake
+from dsnwatch.changes import Changes
 from dsnwatch.lists.formats import FORMS
+from dsnwatch.model import Suppression
 from tests.cli.builders import a_bounce
 from tests.cli.conftest import Ran, Run
 
@@ -115,6 +118,27 @@ def test_batches_of_any_size_do_the_same(
     assert len(run("suppressions", "list", "--json").rows) == 10
     ran = run("suppressions", "undo", told["batch"], "--json")
     assert ran.rows[0]["undone"] == 10
+    assert not run("suppressions", "list", "--json").rows
+
+
+def test_import_that_was_stopped_half_way_can_be_undone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "BATCH", 2)
+    put, calls = Changes.put, []
+
+    def stopped(self: Changes, new: Sequence[Suppression]) -> list[Suppression]:
+        calls.append(new)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return put(self, new)
+
+    monkeypatch.setattr(Changes, "put", stopped)
+    text = "email\n" + "".join(f"user{number}@example.com\n" for number in range(9))
+    assert taken(run, text).status == 130
+    (row,) = run("suppressions", "imports", "--json").rows
+    assert row["rows"] == 4
+    assert run("suppressions", "undo", row["batch"]).status == 0
     assert not run("suppressions", "list", "--json").rows
 
 
