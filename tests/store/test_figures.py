@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -73,9 +74,20 @@ def tallies(store: Store) -> dict[str, list[tuple[object, ...]]]:
 def a_new_store() -> Iterator[Store]:
     """Open a store in a folder of its own; for tests that hypothesis runs many times."""
     with TemporaryDirectory() as folder:
-        store = open_store(str(Path(folder) / "a.db"))
+        path = Path(folder) / "a.db"
+        path.write_bytes(_empty())
+        store = open_store(str(path))
         yield store
         store.close()
+
+
+@cache
+def _empty() -> bytes:
+    """Make an empty store once; to migrate one for each example takes most of the time."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.db"
+        open_store(str(path)).close()
+        return path.read_bytes()
 
 
 VERDICTS = (
