@@ -1,6 +1,8 @@
 """What answering a request takes: the store, what the daemon has loaded, the clock."""
 
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import local
@@ -32,17 +34,21 @@ class Lookups:
     def __init__(self, url: str) -> None:
         self._url = url
         self._mine = local()
+        self._all: list[SuppressionLookup] = []
 
     def here(self) -> SuppressionLookup:
         """Get this thread's own."""
         found: SuppressionLookup | None = getattr(self._mine, "lookup", None)
         if found is None:
             found = self._mine.lookup = SuppressionLookup(self._url)
+            self._all.append(found)
         return found
 
     def close(self) -> None:
-        """Let go of this thread's own; those of other threads go with them."""
-        self.here().close()
+        """Let go of all of them, when nobody asks any more."""
+        for each in self._all:
+            with suppress(sqlite3.ProgrammingError):  # SQLite's go with their own threads
+                each.close()
 
 
 @dataclass(frozen=True)

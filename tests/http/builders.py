@@ -49,13 +49,14 @@ class Place:
     Args:
         folder: Where the store lies.
         configuration: What stands in the file, `[web]` and more.
+        url: Of a store elsewhere.
     """
 
-    def __init__(self, folder: Path, configuration: str = "[web]\n") -> None:
+    def __init__(self, folder: Path, configuration: str = "[web]\n", url: str = "") -> None:
         path = folder / "dsnwatch.toml"
         path.write_text(configuration)
         self.clock = Clock()
-        self.store = open_store(str(folder / "a.db"), node="n1")
+        self.store = open_store(url or str(folder / "a.db"), node="n1")
         OPENED.append(self.store)
         loaded = load(path)
         section = loaded.web

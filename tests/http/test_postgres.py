@@ -1,0 +1,50 @@
+"""API and pages answer from PostgreSQL as they do from a file."""
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from dsnwatch.model import Scope
+from tests.http.builders import OPENED, Place
+from tests.servers import postgresql
+
+pytestmark = pytest.mark.server
+
+FIXTURES = ("dsn/postfix/unknown-user.eml", "dsn/outlook/s3150-block-list.eml")
+
+
+def test_pages_and_calls_answer_from_postgresql(tmp_path: Path) -> None:
+    with postgresql.running() as server:
+        place = Place(tmp_path, url=server.a_store())
+        place.takes_in(*FIXTURES)
+        looking = TestClient(place.app)
+        looking.post("/sign-in", data={"token": place.token(Scope.ADMIN)})
+        stored = next(iter(place.store.events()))
+        address = stored.event.attribution.recipient
+        for path in (
+            "/",
+            "/trends?by=domain",
+            "/todo",
+            "/review",
+            f"/address?a={address}",
+            f"/event/{stored.id}",
+            "/search?q=example.com",
+        ):
+            answer = looking.get(path)
+            assert (path, answer.status_code) == (path, 200)
+            assert "<h1" in answer.text
+        assert address in looking.get("/search/near", params={"q": address[:3]}).text
+        asking = place.asks(Scope.ADMIN)
+        told = asking.get("/v1/check", params={"address": address}).json()
+        assert told["suppressed"] is True
+        newest = asking.get("/v1/events", params={"order": "newest", "limit": 1}).json()
+        assert newest["next"] is not None
+        added = asking.post("/v1/suppressions", json={"addresses": ["bob@example.com"]}).json()
+        assert added == {"added": ["bob@example.com"], "unchanged": 0}
+        first = asking.get("/v1/suppressions", params={"limit": 1}).json()
+        after = {"cursor": first["next"]}
+        assert asking.get("/v1/suppressions", params=after).json()["next"] is None
+        place.desk.lookups.close()
+        while OPENED:
+            OPENED.pop().close()
