@@ -25,6 +25,7 @@ class Holding:
         who: For the audit log.
         wanted: Which hooks want to be told.
         clock: Tells the time.
+        spares: Says who is never suppressed: it may have been configured since.
     """
 
     def __init__(
@@ -33,18 +34,23 @@ class Holding:
         who: str,
         wanted: Subscriptions = NOBODY,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        spares: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._who = who
         self._wanted = wanted
         self._clock = clock
+        self._spares = spares
 
     def find(self, name: str) -> "Hold | None":
         """Find a hold by its id or its name."""
         return next((hold for hold in self._store.holds() if name in {hold.id, hold.name}), None)
 
     def release(self, hold: "Hold", because: str) -> Iterator[int]:
-        """Carry out what was held: suppress. Gives how many decisions are done, by and by."""
+        """Carry out what was held: suppress, but for whom the policy has come to spare.
+
+        Gives how many decisions are done, by and by.
+        """
         return self._settle(hold, because, "hold.release", self._let_through)
 
     def drop(self, hold: "Hold", because: str) -> Iterator[int]:
@@ -76,9 +82,18 @@ class Holding:
     def _let_through(
         self, writer: "Writer", hold: "Hold", events: list[StoredEvent], now: datetime
     ) -> None:
-        through = [_decided(stored, DecisionAction.SUPPRESS, self._who) for stored in events]
+        through = [
+            _decided(stored, DecisionAction.IGNORE, self._who, _SPARED)
+            if self._spares(stored.event.attribution.recipient)
+            else _decided(stored, DecisionAction.SUPPRESS, self._who)
+            for stored in events
+        ]
         writer.rewrite_events(through)
-        rows = [suppression_by(stored)._replace(batch=hold.id) for stored in through]
+        rows = [
+            suppression_by(stored)._replace(batch=hold.id)
+            for stored in through
+            if stored.decision.action is DecisionAction.SUPPRESS
+        ]
         Changes(writer, now, self._who, self._wanted).put(rows)
 
     def _let_go(
@@ -89,13 +104,17 @@ class Holding:
         now: datetime,  # noqa: ARG002  as `_let_through` has it
     ) -> None:
         writer.rewrite_events(
-            [_decided(stored, DecisionAction.IGNORE, self._who) for stored in events]
+            [_decided(stored, DecisionAction.IGNORE, self._who, "dropped") for stored in events]
         )
         writer.void_events([stored.id for stored in events], hold.id)
 
 
-def _decided(stored: StoredEvent, action: DecisionAction, who: str) -> StoredEvent:
-    done = "let through" if action is DecisionAction.SUPPRESS else "dropped"
+_SPARED = "policy.never_suppress names this address, when let through"
+
+
+def _decided(
+    stored: StoredEvent, action: DecisionAction, who: str, done: str = "let through"
+) -> StoredEvent:
     decision = stored.decision
     return stored._replace(
         decision=decision._replace(action=action, because=f"{decision.because}; {done} by {who}")

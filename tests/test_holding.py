@@ -139,6 +139,17 @@ def test_what_is_suppressed_already_stays_as_it_is(store: Store) -> None:
     assert len(suppressed(store)) == 2
 
 
+def test_who_is_spared_by_now_is_not_suppressed(store: Store) -> None:
+    take_in(store, a_bounce(ANNE), a_bounce(BOB, number=2, original="2@x.example"))
+    (hold,) = store.holds()
+    released = Holding(store, "cli:bob", ALL, lambda: TODAY, spares=lambda one: one == ANNE)
+    assert [*released.release(hold, "seen to")] == [2]
+    assert suppressed(store) == [BOB]
+    (stored,) = (one for one in store.events(EventFilter(address=ANNE)))
+    assert stored.decision.action is DecisionAction.IGNORE
+    assert "policy.never_suppress names this address" in stored.decision.because
+
+
 def test_a_hold_is_found_by_its_name_and_by_its_id(store: Store) -> None:
     take_in(store, a_bounce())
     (hold,) = store.holds()

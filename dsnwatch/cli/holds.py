@@ -106,7 +106,7 @@ def show(
 
 @app.command(
     short_help="Carry out what was held: suppress.",
-    help="Carry out what was held: everybody it is about is suppressed.",
+    help="Carry out what was held: everybody it is about is suppressed, but for whom policy.never_suppress names by now.",
     epilog="""\b
     They are dead indeed:
       dsnwatch holds release "flood 2026-03-01T12" --because "our old list"
@@ -157,7 +157,7 @@ def _settle(place: Place, name: str, because: str, *, through: bool, as_json: bo
     if not because.strip():
         raise UsageError('say why: --because "forged, see ticket 7"')
     with place.store() as opened:
-        holding = Holding(opened, who(), place.subscriptions())
+        holding = Holding(opened, who(), place.subscriptions(), spares=place.policy().spares)
         hold = _found(holding, name)
         settle = holding.release if through else holding.drop
         done = max(settle(hold, because), default=0)

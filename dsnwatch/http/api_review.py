@@ -122,7 +122,10 @@ def drop(desk: Here, caller: Writes, key: Key, body: WithReason) -> dict[str, ob
 
 def settle(desk: Desk, caller: Caller, hold: Hold, because: str, *, through: bool) -> int:
     """Let a hold through or drop it; counts its decisions."""
-    holding = Holding(desk.store, caller.who, desk.loaded().subscriptions, desk.clock)
+    loaded = desk.loaded()
+    holding = Holding(
+        desk.store, caller.who, loaded.subscriptions, desk.clock, spares=loaded.policy.spares
+    )
     return max((holding.release if through else holding.drop)(hold, because), default=0)
 
 
