@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -25,8 +24,8 @@ READER = Reader.load()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'dsnwatch.db'}")) as opened:
+def store(database: str) -> Iterator[Store]:
+    with closing(open_store(database)) as opened:
         yield opened
 
 
