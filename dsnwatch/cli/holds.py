@@ -106,7 +106,8 @@ def show(
 
 @app.command(
     short_help="Carry out what was held: suppress.",
-    help="Carry out what was held: everybody it is about is suppressed, but for whom policy.never_suppress names by now.",
+    help="Carry out what was held: everybody it is about is suppressed, but for those whom "
+    "policy.never_suppress names by now.",
     epilog="""\b
     They are dead indeed:
       dsnwatch holds release "flood 2026-03-01T12" --because "our old list"
