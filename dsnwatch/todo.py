@@ -42,6 +42,20 @@ _DO = {
     "message_too_big": "make the message smaller; link to large files",
 }
 _DO_LISTED = "have {ip} taken off {list}: {removal}"
+_MATTER = {
+    "auth_failure": "authentication fails",
+    "no_reverse_dns": "the sending address has no name",
+    "policy": "refused by policy",
+    "rate_limited": "sending too fast",
+    "relay_denied": "relaying is denied",
+    "sender_rejected": "the envelope sender is refused",
+    "spam_content": "taken for spam",
+    "virus": "taken for a virus",
+    "content_rejected": "the content is refused",
+    "not_compliant": "the message breaks a rule",
+    "message_too_big": "the message is too big",
+}
+"""What is the matter, by its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,19 @@ class Ticket:
     help_url: str
     fingerprints: tuple[str, ...]
     by_day: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """What is the matter, in a line."""
+        ip = self.blocked_ip or "the sending address"
+        if self.blocklist is not None:
+            return f"{ip} is blocked by {self.blocklist.name}"
+        if self.reason == "reputation":
+            what = f"{ip} has a bad reputation"
+        else:
+            what = _MATTER.get(self.reason, self.reason)
+        finding = f" ({self.finding})" if self.finding else ""
+        return f"{what}{finding}{f' at {self.provider}' if self.provider else ''}"
 
 
 def tickets(store: "Store", span: "Span", now: datetime, limit: int | None = None) -> list[Ticket]:

@@ -144,7 +144,7 @@ def test_todo_is_read_in_a_terminal(run: Run, store: Store) -> None:
     )
     ran = run("todo", "--store", store.where)
     assert ran.status == 1
-    assert "google: reputation, 192.0.2.7\n  once, first" in ran.out
+    assert "192.0.2.7 has a bad reputation at google (reputation)\n  once, first" in ran.out
     assert "policy" not in ran.out
     assert "\x1b" not in ran.out
     assert "\u202e" not in ran.out

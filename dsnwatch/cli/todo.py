@@ -66,11 +66,8 @@ def todo(
 
 def _show(one: "Ticket") -> None:
     """Print a ticket, and an empty line."""
-    about = " ".join(filter(None, (one.finding, one.blocked_ip)))
-    listed = f"on {one.blocklist.name}" if one.blocklist else ""
-    what = ", ".join(filter(None, (one.reason, about, listed)))
     state = "fixed: " if one.fixed else ""
-    line(bold(harmless(f"{state}{one.provider or 'various'}: {what}")))
+    line(bold(harmless(f"{state}{one.title} ({one.reason})")))
     times = "once" if one.events == 1 else f"{one.events:,} times"
     line(f"  {times}, first on {day(one.first_at)}, last on {day(one.last_at)}")
     if not one.fixed:

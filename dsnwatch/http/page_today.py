@@ -14,15 +14,16 @@ from dsnwatch.http import charts
 from dsnwatch.http.api_hooks import hooks_of
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.people import Looks
-from dsnwatch.http.render import length, number, page, query
-from dsnwatch.http.tickets import tickets_of
+from dsnwatch.http.render import capital, length, number, page, query
 from dsnwatch.model import Fault
 from dsnwatch.store import Counted, Dimension, Series, Span
+from dsnwatch.todo import tickets
 
 router = APIRouter(include_in_schema=False)
 
 HOURS = 24
 SHOWN = 6
+MONTH, LOOKED_AT = timedelta(days=30), 20
 MANY = 10
 """Refusals that say one thing about us, before it stands among what needs a person."""
 
@@ -131,16 +132,17 @@ LINKS = {
 def matters(desk: Desk) -> list[Matter]:
     """List what is the matter, the gravest first: alerts, then who refuses us as of today."""
     found = [_matter(each) for each in alerts_and_holds(desk.store)]
-    day = desk.clock() - timedelta(hours=HOURS)
+    now = desk.clock()
+    day = now - timedelta(hours=HOURS)
     blocked = [
         Matter(
             "warning",
-            f"{each.title}: {number(each.events)} refused since {each.first_at:%Y-%m-%d}.",
+            f"{capital(each.title)}: {number(each.events)} refused since {each.first_at:%Y-%m-%d}.",
             each.first_at,
             "/todo",
             "What to do",
         )
-        for each in tickets_of(desk.store, desk.clock())
+        for each in tickets(desk.store, Span.last(MONTH, now), now, LOOKED_AT)
         if each.last_at > day and each.events >= MANY
     ]
     return found + blocked[:SHOWN]
@@ -152,9 +154,7 @@ def _matter(entry: Entry) -> Matter:
     if alert.kind is AlertKind.RATE:
         link, does = f"/trends?{query(by='reason', span='24h', stream=alert.stream)}", "See why"
     summary = alert.summary if alert.summary.endswith(".") else f"{alert.summary}."
-    return Matter(
-        str(alert.severity), f"{summary[:1].upper()}{summary[1:]}", entry.raised_at, link, does
-    )
+    return Matter(str(alert.severity), capital(summary), entry.raised_at, link, does)
 
 
 def verdict(open_: Sequence[Matter], counted: Counted, faults: dict[str, int]) -> Said:

@@ -14,8 +14,8 @@ from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.page_today import layers, stacked
 from dsnwatch.http.people import Looks
 from dsnwatch.http.render import page
-from dsnwatch.http.tickets import DAYS, tickets_of
 from dsnwatch.store import Counted, Dimension, Fingerprint, Span
+from dsnwatch.todo import tickets
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,6 +28,8 @@ SPANS = {
 DIMENSIONS = ("class", "reason", "provider", "domain", "stream", "campaign")
 ROWS = 25
 SAID = 15
+DAYS, TICKETS = 30, 50
+_BY_DAY = f"By the day of {DAYS} days"
 SpanName = Annotated[Literal["24h", "7d", "30d", "90d"], Query()]
 By = Annotated[Literal["class", "reason", "provider", "domain", "stream", "campaign"], Query()]
 
@@ -104,7 +106,8 @@ def _rows(desk: Desk, by: Dimension, when: Span, only: dict[Dimension, str]) -> 
 @router.get("/todo")
 def todo(request: Request, desk: Here, who: Looks) -> HTMLResponse:
     """Show what receivers hold against us, and what to do about it."""
-    tickets = [*tickets_of(desk.store, desk.clock())]
+    now = desk.clock()
+    found = tickets(desk.store, Span.last(timedelta(days=DAYS), now), now, TICKETS)
     return page(
         request,
         desk,
@@ -112,6 +115,5 @@ def todo(request: Request, desk: Here, who: Looks) -> HTMLResponse:
         "todo.html",
         "To do",
         days=DAYS,
-        open=[each for each in tickets if not each.over],
-        over=[each for each in tickets if each.over],
+        tickets=[(each, charts.spark(each.by_day, _BY_DAY, "block")) for each in found],
     )

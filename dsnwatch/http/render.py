@@ -43,6 +43,7 @@ def environment() -> Environment:
         "compact": charts.compact,
         "says": says,
         "weblink": weblink,
+        "capital": capital,
     }
     made.globals["query"] = query
     return made
@@ -94,6 +95,11 @@ def weblink(text: str | None) -> Markup:
     if text and _WEB.fullmatch(text):
         return Markup('<a href="{}" rel="noreferrer noopener">{}</a>').format(text, shown)
     return shown
+
+
+def capital(text: str) -> str:
+    """Begin a sentence."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def minute(moment: datetime | None) -> str:
