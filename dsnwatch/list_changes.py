@@ -1,14 +1,12 @@
 """Changes to the suppression list that a person makes, each with its news and its audit line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dsnwatch.changes import Changes, Key
-from dsnwatch.intake import Intake
-from dsnwatch.lists import Listed, as_dict
+from dsnwatch.lists import as_dict
 from dsnwatch.model import Suppression
-from dsnwatch.store import new_id
 
 if TYPE_CHECKING:
     from dsnwatch.store import Store
@@ -61,37 +59,3 @@ def release(
     with store.write() as writer:
         changes = Changes(writer, now, who, wanted)
         return changes.release(keys, because)
-
-
-def take_in(
-    store: "Store",
-    rows: Iterable[Suppression],
-    name: str,
-    because: str,
-    who: str,
-    *,
-    wanted: "Subscriptions",
-    dry_run: bool,
-) -> tuple[int, int]:
-    """Write the rows of a short file: all of them, or nothing where one is wrong.
-
-    Args:
-        store: Where to.
-        rows: As they are read; all of them are, before anything is written.
-        name: The file, for the audit log.
-        because: Why.
-        who: For the audit log: `cli:anne`, `web:anne`.
-        wanted: Which hooks want to be told.
-        dry_run: Only count, and write nothing.
-
-    Returns:
-        How many there were, and how many said more than the list did.
-    """
-    now = datetime.now(UTC)
-    intake = Intake(store, None, now, who, wanted, again=True)
-    listed = [Listed(name, row) for row in rows]
-    found = intake.compare(listed)
-    if found.changed and not dry_run:
-        for found in intake.write(listed, new_id(now), name, because):  # noqa: B007  the last one counts
-            pass
-    return len(listed), found.changed

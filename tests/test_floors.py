@@ -82,7 +82,6 @@ FLOORS = {
         "replay",
         "retell",
         "lookups",
-        "list_rows",
         "list_changes",
         "shown",
         "tending",

@@ -178,6 +178,6 @@ def _row(each: "Restored") -> tuple[str, ...]:
 
 
 def _as_dict(row: "Suppression") -> dict[str, object]:
-    from dsnwatch.list_rows import as_dict  # noqa: PLC0415  not for --help
+    from dsnwatch.lists import as_dict  # noqa: PLC0415  not for --help
 
     return as_dict(row)

@@ -1,6 +1,7 @@
 """`/v1/suppressions`: whom not to mail."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from dsnwatch.cli.output import json_text
-from dsnwatch.errors import UsageError
+from dsnwatch.errors import DataError, UsageError
 from dsnwatch.http import cursors
 from dsnwatch.http.access import Caller, Reads, Writes
 from dsnwatch.http.api_check import address_of
@@ -26,16 +27,30 @@ from dsnwatch.http.shapes import (
     ToRemove,
     moment,
 )
-from dsnwatch.list_changes import put, release, take_in
-from dsnwatch.list_rows import HEADING, as_cells, as_dict, read_rows
+from dsnwatch.intake import Intake, too_many
+from dsnwatch.list_changes import put, release
+from dsnwatch.lists import HEADING, as_cells, as_dict
+from dsnwatch.lists.reading import Asked, read
 from dsnwatch.model import Suppression
-from dsnwatch.rfc.address import key
+from dsnwatch.rfc.address import key, like
 from dsnwatch.rfc.csv_text import csv_lines
-from dsnwatch.store import SuppressionFilter
+from dsnwatch.store import SuppressionFilter, new_id
 
 router = APIRouter(tags=["suppressions"])
+NAME = "import over the API"
+ALLOWED = 0.1
 PIECE = 200
 """Rows of an export that go out together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """How a file is to be taken in."""
+
+    because: str
+    allow: float
+    dry_run: bool
+
 
 Name = Annotated[str | None, Query(max_length=998)]
 EVERYTHING = Annotated[bool, Query(alias="all", description="Those that have run out as well.")]
@@ -129,30 +144,51 @@ async def import_suppressions(
     *,
     because: Annotated[Because, Query()] = "",
     dry_run: Annotated[bool, Query(description="Count, and write nothing.")] = False,
+    allow: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=1,
+            description="Which share of the addresses that have shown life it may suppress.",
+        ),
+    ] = ALLOWED,
 ) -> dict[str, object]:
-    """Take in CSV with a column `address`, or JSON lines; where a row is wrong, nothing of it."""
+    """Take in CSV with a column `address`, or JSON lines; where a row is wrong, nothing of it.
+
+    `dsnwatch suppressions undo` takes the batch back.
+    """
     body = await request.body()
-    return await run_sync(lambda: _taken_in(desk, caller, body, because, dry_run=dry_run))
+    asked = _Import(because, allow, dry_run=dry_run)
+    return await run_sync(_taken_in, desk, caller, body, asked)
 
 
-def _taken_in(
-    desk: Desk, caller: Caller, body: bytes, because: str, *, dry_run: bool
-) -> dict[str, object]:
+def _taken_in(desk: Desk, caller: Caller, body: bytes, asked: _Import) -> dict[str, object]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError("the body is not UTF-8; convert it") from error
-    rows = read_rows(text.splitlines(keepends=True), "body", desk.clock())
-    read, written = take_in(
-        desk.store,
-        rows,
-        "import over the API",
-        because,
-        caller.who,
-        wanted=desk.loaded().subscriptions,
-        dry_run=dry_run,
-    )
-    return {"rows": read, "written": written, "dry_run": dry_run}
+    loaded, now = desk.loaded(), desk.clock()
+    source = read(text.splitlines(keepends=True), Asked("body", now))
+    rows = [*source.rows] if source else []
+    for row in rows:
+        if isinstance(row, DataError):
+            raise row
+    never = like(loaded.configuration.settings.policy.never_suppress)
+    intake = Intake(desk.store, None, now, caller.who, loaded.subscriptions, never=never)
+    found = intake.compare(rows)
+    if too_many(found, asked.allow):
+        raise Refused(
+            HTTPStatus.CONFLICT,
+            f"nothing is written: it would suppress {found.living} of {found.known_living} "
+            f"addresses that have shown life ({found.share:.1%}); look at it, and give "
+            f"allow={found.share:.2f} if that is right",
+        )
+    batch = new_id(now) if found.changed and not asked.dry_run else None
+    if batch is not None:
+        for done in intake.write(rows, batch, NAME, asked.because):
+            found.new, found.longer = done.new, done.longer
+    written = found.changed
+    return {"rows": found.rows, "written": written, "batch": batch, "dry_run": asked.dry_run}
 
 
 @router.get(

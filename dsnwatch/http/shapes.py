@@ -105,6 +105,7 @@ class Imported(BaseModel):
 
     rows: int
     written: int
+    batch: str | None
     dry_run: bool
 
 

@@ -176,7 +176,7 @@ def test_list_goes_out_and_comes_in_again(place: Place, tmp_path: Path) -> None:
     assert "\n'=cmd@example.com," in text
     there = other.asks(Scope.ADMIN)
     first = there.post("/v1/suppressions/import?dry_run=true", content=text.encode()).json()
-    assert first == {"rows": 2, "written": 2, "dry_run": True}
+    assert first == {"rows": 2, "written": 2, "batch": None, "dry_run": True}
     assert not [*other.store.suppressions()]
     there.post("/v1/suppressions/import", content=text.encode())
     lines = [
@@ -194,6 +194,21 @@ def test_row_that_is_wrong_takes_nothing_in(place: Place) -> None:
     assert answer.status_code == 422
     assert "line 3" in answer.json()["detail"]
     assert not [*place.store.suppressions()]
+
+
+def test_list_that_would_silence_the_living_is_refused(place: Place) -> None:
+    asking = place.asks(Scope.WRITE)
+    people = [f"user{number}@example.com" for number in range(20)]
+    at = "2026-11-01T11:00:00Z"
+    asking.post("/v1/life", json={"signs": [{"address": one, "at": at} for one in people]})
+    text = "\n".join(["address", *people])
+    refused = asking.post("/v1/suppressions/import", content=text)
+    assert refused.status_code == 409
+    assert "would suppress 20 of 20 addresses" in refused.json()["detail"]
+    assert not [*place.store.suppressions()]
+    taken = asking.post("/v1/suppressions/import?allow=1", content=text).json()
+    assert taken["written"] == 20
+    assert {row.batch for row in place.store.suppressions()} == {taken["batch"]}
 
 
 def test_events_are_found_by_what_they_say(place: Place) -> None:
