@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import compress
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from dsnwatch.cli.plain import PlainCommand
 from dsnwatch.errors import DataError, SourceError, UsageError
 from dsnwatch.rfc.address import key
 from dsnwatch.store.location import is_server, where_of
-from dsnwatch.store.lookup import Found, HeldLookup, said
+from dsnwatch.store.lookup import Found, SuppressionLookup, said
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -60,41 +61,40 @@ def check(
     now = datetime.now(UTC)
     suppressed, bad = False, 0
     where = where_of(url)
-    with HeldLookup(url) as lookup:
+    with SuppressionLookup(url) as lookup:
         place.say_store(where)
         # Mistyped, it would let everybody through.
         if store is not None and not is_server(url) and not Path(where).exists():
             raise SourceError(f"{where}: no such store; check --store, or import something into it")
-        for asked, listed in _asked(addresses, lookup):
-            address = key(asked)
-            if not all(address.rpartition("@")[::2]):
-                bad = _complain(asked, bad, listed=listed)
-                continue
-            found = lookup.find(address, now, stream)
-            suppressed = suppressed or found is not None
-            if as_json:
-                json_line(said(address, found))
-            elif found is not None:
-                line(_in_words(found))
-            elif not listed:
-                line(f"{address}: may be mailed")
+        for asked, listed in _asked(addresses):
+            keys = [*map(key, asked)]
+            known = [all(address.rpartition("@")[::2]) for address in keys]
+            holding = lookup.find_many([*compress(keys, known)], now, stream)
+            suppressed = suppressed or bool(holding)
+            for text, address, is_one in zip(asked, keys, known, strict=True):
+                found = holding.get(address)
+                if not is_one:
+                    bad = _complain(text, bad, listed=listed)
+                elif as_json:
+                    json_line(said(address, found))
+                elif found is not None:
+                    line(_in_words(found))
+                elif not listed:
+                    line(f"{address}: may be mailed")
     if bad > SHOWN_AT_MOST:
         say(f"{bad - SHOWN_AT_MOST} more lines are no addresses")
     return DataError.exit_status if bad else int(suppressed)
 
 
-def _asked(addresses: list[str], lookup: HeldLookup) -> Iterator[tuple[str, bool]]:
-    """Give each address that was asked for, and whether it stood in a list."""
+def _asked(addresses: list[str]) -> Iterator[tuple[list[str], bool]]:
+    """Give the addresses that were asked for, and whether they stood in a list."""
     for address in addresses:
         if address != "-":
-            yield address, False
+            yield [address], False
             continue
         for rows in _arriving():
-            lookup.hold()  # those of one piece see one moment, at half the price
-            for row in rows:
-                if text := row.decode(errors="surrogateescape").strip().removeprefix("\ufeff"):
-                    yield text, True
-            lookup.release()
+            texts = (row.decode(errors="surrogateescape").strip() for row in rows)
+            yield [one for text in texts if (one := text.removeprefix("\ufeff"))], True
 
 
 def _arriving() -> Iterator[list[bytes]]:

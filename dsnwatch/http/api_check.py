@@ -76,8 +76,8 @@ def check_all(desk: Here, _: Checks, asked: Asked) -> Response:
 
 def _look_up(desk: Desk, addresses: list[str], stream: str) -> list[dict[str, object]]:
     """Look addresses up in this thread, over a connection of its own."""
-    now, lookup = desk.clock(), desk.lookups.here()
-    return [said(address, lookup.find(address, now, stream)) for address in addresses]
+    found = desk.lookups.here().find_many(addresses, desk.clock(), stream)
+    return [said(address, found.get(address)) for address in addresses]
 
 
 def is_address(text: str) -> bool:

@@ -1,7 +1,7 @@
 """May this address be mailed? One kept connection, plain SQL, nothing heavy loaded."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -18,10 +18,14 @@ BUSY_MS = 10_000
 
 Rows = list[tuple[Any, ...]]
 
-QUERY = """
-    SELECT stream, reason, since, until, event_id, rule, lifted_until FROM suppression
-    WHERE address = ?
-"""
+_COLUMNS = "stream, reason, since, until, event_id, rule, lifted_until"
+QUERY = f"SELECT {_COLUMNS} FROM suppression WHERE address = ?"  # noqa: S608  our own columns
+MANY = 100
+"""Addresses that are asked for at once; the question is the same for fewer, and so is kept."""
+QUERY_MANY = (
+    f"SELECT {_COLUMNS}, address FROM suppression "  # noqa: S608  likewise
+    f"WHERE address IN ({', '.join('?' * MANY)})"
+)
 FOR_EVER = float("inf")
 
 HOLDING = """
@@ -211,29 +215,33 @@ class SuppressionLookup:
         rows = self._asked.rows(QUERY, (storable(address),))
         if name := self._forgotten.name(address):
             rows = [*rows, *self._asked.rows(QUERY, (name,))]
-        if not rows:
-            return None
-        streams, moment = ("", storable(stream)), to_micros(now)
-        holding = [
-            row
-            for row in rows
-            if row[0] in streams
-            and (row[3] is None or row[3] > moment)
-            and (row[6] is None or row[6] <= moment)
-        ]
-        if not holding:
-            return None
-        row = max(holding, key=lambda row: FOR_EVER if row[3] is None else row[3])
-        for_stream, reason, since, until, event_id, rule, _ = row
-        return Found(
-            address=address,
-            stream=for_stream,
-            reason=reason,
-            since=from_micros(since),
-            until=None if until is None else from_micros(until),
-            event_id=event_id,
-            rule=rule,
-        )
+        return _longest(address, rows, now, stream) if rows else None
+
+    def find_many(
+        self, addresses: Sequence[str], now: datetime, stream: str = ""
+    ) -> dict[str, Found]:
+        """Find what keeps any of these addresses from being mailed; see `find`.
+
+        Returns:
+            What was found, by address; the others may be mailed.
+        """
+        found: dict[str, Found] = {}
+        for start in range(0, len(addresses), MANY):
+            some = addresses[start : start + MANY]
+            names = {storable(each): each for each in some}
+            names |= {name: each for each in some if (name := self._forgotten.name(each))}
+            rows: dict[str, Rows] = {}
+            for row in self._among([*names]):
+                rows.setdefault(names[row[-1]], []).append(row[:-1])
+            for address, of_him in rows.items():
+                if longest := _longest(address, of_him, now, stream):
+                    found[address] = longest
+        return found
+
+    def _among(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(names), MANY):
+            some = names[start : start + MANY]
+            yield from self._asked.rows(QUERY_MANY, [*some, *[some[0]] * (MANY - len(some))])
 
     def close(self) -> None:
         """Let go of the database."""
@@ -244,6 +252,31 @@ class SuppressionLookup:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _longest(address: str, rows: Rows, now: datetime, stream: str) -> Found | None:
+    """Say which of an address's suppressions holds longest; None where none holds."""
+    streams, moment = ("", storable(stream)), to_micros(now)
+    holding = [
+        row
+        for row in rows
+        if row[0] in streams
+        and (row[3] is None or row[3] > moment)
+        and (row[6] is None or row[6] <= moment)
+    ]
+    if not holding:
+        return None
+    row = max(holding, key=lambda row: FOR_EVER if row[3] is None else row[3])
+    for_stream, reason, since, until, event_id, rule, _ = row
+    return Found(
+        address=address,
+        stream=for_stream,
+        reason=reason,
+        since=from_micros(since),
+        until=None if until is None else from_micros(until),
+        event_id=event_id,
+        rule=rule,
+    )
 
 
 class HeldLookup(SuppressionLookup):

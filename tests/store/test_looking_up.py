@@ -34,6 +34,9 @@ def test_a_list_a_look_up_and_a_held_look_up_agree(database: str) -> None:
         ):
             held.hold()
             found = {row.address for row in rows if lookup.find(row.address, NOW, "news")}
+            everybody = [*(row.address for row in rows), *(f"b{n}@example.org" for n in range(230))]
+            many = lookup.find_many([*everybody, *everybody[:3]], NOW, "news")
+            assert many == {one: lookup.find(one, NOW, "news") for one in found}
             answered = {row.address for row in rows if held.since(row.address, "news")}
     assert found == answered == listed
     assert 0 < len(listed) < len(rows)
