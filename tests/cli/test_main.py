@@ -114,7 +114,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dsnwatch.store.lookup.SuppressionLookup.find", interrupted)
+    monkeypatch.setattr("dsnwatch.store.lookup.SuppressionLookup.find_many", interrupted)
     ran = run("check", "anne@example.com")
     assert ran.status == 130
     assert "run the same command again" in ran.err
@@ -123,7 +123,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(
 def test_our_own_mistake_is_a_traceback_and_never_status_1(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dsnwatch.store.lookup.SuppressionLookup.find", lambda *_: 1 / 0)
+    monkeypatch.setattr("dsnwatch.store.lookup.SuppressionLookup.find_many", lambda *_: 1 / 0)
     ran = run("check", "anne@example.com")
     assert ran.status == cli.EX_SOFTWARE
     assert "ZeroDivisionError" in ran.err
