@@ -114,7 +114,7 @@ def news_of_alert(
         alert: What is the matter; what is told of one alert keeps its order.
         at: When it came about.
     """
-    hooks = wanted.of_alert(type_, alert["stream"])
+    hooks = wanted.of_stream(type_, alert["stream"])
     if not hooks:
         return ()
     return (News(id_, type_, alert["alert"], _envelope(type_, id_, at, alert), hooks),)
@@ -134,7 +134,7 @@ def news_of_mail(
     """
     if MAIL not in wanted.types or raw.vouched or kind not in _FOR_PEOPLE:
         return ()
-    hooks = wanted.of_mail(MAIL, raw.stream)
+    hooks = wanted.of_stream(MAIL, raw.stream)
     head = head_of(raw.data)
     # A notice of ours that comes back here must not make another one: RFC 3834 section 5.
     if not hooks or (head.get("auto-submitted") or "no").strip().lower() != "no":
@@ -171,7 +171,7 @@ def news_of_pause(
         pause: Which, and why.
         at: When it came about.
     """
-    hooks = wanted.of_alert("campaign.pause", pause["stream"])
+    hooks = wanted.of_stream("campaign.pause", pause["stream"])
     if not hooks:
         return ()
     payload = _envelope("campaign.pause", id_, at, pause)

@@ -89,12 +89,8 @@ class Subscriptions:
             return ()
         return self._hooks(type_, None, suppression.reason, suppression.stream, "")
 
-    def of_mail(self, type_: str, stream: str) -> tuple[str, ...]:
-        """Name the hooks to be told of mail that is no report."""
-        return self._hooks(type_, None, None, stream, "") if type_ in self.types else ()
-
-    def of_alert(self, type_: str, stream: str = "") -> tuple[str, ...]:
-        """Name the hooks to be told of an alert."""
+    def of_stream(self, type_: str, stream: str) -> tuple[str, ...]:
+        """Name the hooks to be told of what has a stream and no verdict: alerts, ordinary mail."""
         return self._hooks(type_, None, None, stream, "") if type_ in self.types else ()
 
     def _ask(

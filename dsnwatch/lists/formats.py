@@ -9,7 +9,6 @@ Postmark Suppressions API), listmonk 4 (subscriber export and import), GNU Mailm
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from email.utils import format_datetime
 from types import MappingProxyType
 from typing import Final
@@ -201,10 +200,6 @@ class Form:
 
 def _json(value: Mapping[str, object]) -> str:
     return f"{json.dumps(value)}\n"
-
-
-def _unix(moment: datetime) -> int:
-    return int(moment.timestamp())
 
 
 def _by_complaint(one: Suppression, complaint: str, else_: str) -> str:

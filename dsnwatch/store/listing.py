@@ -130,11 +130,6 @@ class ListWrites(Statements):
             ],
         )
 
-    def remove_releases(self, addresses: Iterable[str]) -> None:
-        """Forget that addresses were ever taken off the list."""
-        of = RELEASE.c.address.in_([*map(storable, addresses)])
-        self._connection.execute(delete(RELEASE).where(of))
-
     def releases_of(self, addresses: Iterable[str]) -> dict[str, list[Release]]:
         """Find when each address was last taken off the list, a release a stream."""
         asked = {storable(address): address for address in addresses}

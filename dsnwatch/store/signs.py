@@ -110,12 +110,6 @@ class SignWrites(Statements):
                 [{"address": storable(address), "message": message} for address, message in failed],
             )
 
-    def forget_life(self, addresses: Iterable[str]) -> None:
-        """Forget the signs of life of addresses."""
-        self._connection.execute(
-            delete(LIFE).where(LIFE.c.address.in_([*map(storable, addresses)]))
-        )
-
     def knows_sends(self) -> bool:
         """Whether anything was ever told of what was sent."""
         return not self._is_empty(SENT)
