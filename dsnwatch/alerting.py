@@ -23,8 +23,9 @@ from dsnwatch.errors import StoreError
 from dsnwatch.guarding import severity_of
 from dsnwatch.hooks import subscriptions_of
 from dsnwatch.metrics import MailboxFigures
-from dsnwatch.model import Kind, News
+from dsnwatch.model import Kind
 from dsnwatch.news import news_of_alert, news_of_pause, rfc3339
+from dsnwatch.records import News
 from dsnwatch.store import Counted, Dimension, Span, new_id
 from dsnwatch.store.duties import Duty
 from dsnwatch.store.figure_answers import HOUR

@@ -13,17 +13,8 @@ from typing import NamedTuple
 from dsnwatch.config_trust import AttributionSection, StreamSection, TrustSection
 from dsnwatch.details import NOTHING, details
 from dsnwatch.matching import event_key
-from dsnwatch.model import (
-    Action,
-    Attribution,
-    BounceEvent,
-    BounceReport,
-    Kind,
-    RawMessage,
-    Reading,
-    RecipientStatus,
-    Trust,
-)
+from dsnwatch.model import Action, BounceReport, Kind, RawMessage, Reading, RecipientStatus, Trust
+from dsnwatch.records import Attribution, BounceEvent
 from dsnwatch.rfc.address import domain_of, find_all, like, normalise
 from dsnwatch.rfc.address import key as address_key
 from dsnwatch.rfc.return_path import Checked, Key, Validity, check, signed_path, unwrap, verp

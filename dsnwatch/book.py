@@ -7,26 +7,7 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.guarding import Guarding
 from dsnwatch.matching import event_key, message_key
-from dsnwatch.model import (
-    RELAPSE,
-    BounceClass,
-    BounceEvent,
-    BounceReport,
-    DecisionAction,
-    Facts,
-    Kind,
-    Life,
-    News,
-    PastEvent,
-    RawMessage,
-    Receipt,
-    ReceiptState,
-    Release,
-    Sign,
-    StoredEvent,
-    StoredMessage,
-    Suppression,
-)
+from dsnwatch.model import BounceClass, BounceReport, Kind, RawMessage
 from dsnwatch.news import (
     news_of_change,
     news_of_event,
@@ -38,6 +19,22 @@ from dsnwatch.policy import Policy, merge, running
 from dsnwatch.policy.again import past_event
 from dsnwatch.policy.guards import SenderGuard
 from dsnwatch.provenance import believed, proven_among
+from dsnwatch.records import (
+    RELAPSE,
+    BounceEvent,
+    DecisionAction,
+    Facts,
+    Life,
+    News,
+    PastEvent,
+    Receipt,
+    ReceiptState,
+    Release,
+    Sign,
+    StoredEvent,
+    StoredMessage,
+    Suppression,
+)
 from dsnwatch.revival import BY_LIFE, settled_at, sign_of
 from dsnwatch.rfc.address import key
 from dsnwatch.rfc.headers import head_of

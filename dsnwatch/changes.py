@@ -9,10 +9,10 @@ from datetime import datetime
 from itertools import filterfalse
 from typing import TYPE_CHECKING
 
-from dsnwatch.model import Release, Suppression
 from dsnwatch.news import news_of_change, rfc3339, suppression_by
 from dsnwatch.policy import merge, running
 from dsnwatch.policy.again import longest
+from dsnwatch.records import Release, Suppression
 from dsnwatch.rfc.keyed_hash import MARK
 from dsnwatch.store import new_id
 from dsnwatch.store.ids import first_id

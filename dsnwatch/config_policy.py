@@ -17,7 +17,8 @@ from pydantic import (
 
 from dsnwatch.config_sections import Section, option
 from dsnwatch.config_values import Duration, Keep, duration, duration_text
-from dsnwatch.model import BounceClass, DecisionAction, Fault, Kind, Trust
+from dsnwatch.model import BounceClass, Fault, Kind, Trust
+from dsnwatch.records import DecisionAction
 from dsnwatch.rules import Category
 from dsnwatch.rules.policies import categories
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
-from dsnwatch.model import Action, BounceClass, DecisionAction, Fault, Kind, Trust
+from dsnwatch.model import Action, BounceClass, Fault, Kind, Trust
+from dsnwatch.records import DecisionAction
 
 VERSION: Final = 1
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from dsnwatch import details
 from dsnwatch.errors import UsageError
-from dsnwatch.model import Action, BounceEvent, BounceReport, Decision, Kind, RecipientStatus
+from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
 from dsnwatch.nearest import nearest
 from dsnwatch.policy import PRESETS, Policy, decide
 from dsnwatch.reading import contract
+from dsnwatch.records import BounceEvent, Decision
 from dsnwatch.rfc.date import rfc3339
 from dsnwatch.rfc.status_code import from_field, told
 from dsnwatch.rules.findings import FORMS

@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from dsnwatch.model import DecisionAction, Life, Release, Suppression
 from dsnwatch.news import suppression_by
 from dsnwatch.policy import Policy, decide, merge
 from dsnwatch.policy.again import Told, past_event
+from dsnwatch.records import DecisionAction, Life, Release, Suppression
 from dsnwatch.revival import sign_of
 
 if TYPE_CHECKING:
-    from dsnwatch.model import PastEvent
+    from dsnwatch.records import PastEvent
     from dsnwatch.store import Store
 
 AT_ONCE = 200

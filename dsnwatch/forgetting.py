@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dsnwatch.model import Suppression
 from dsnwatch.policy import merge
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.keyed_hash import MARK
 from dsnwatch.store.erasing import Spellings
 

@@ -6,14 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dsnwatch.alerts import Severity
-from dsnwatch.model import (
-    BounceEvent,
-    Decision,
-    DecisionAction,
-    Kind,
-    News,
-    StoredEvent,
-)
+from dsnwatch.model import Kind
 from dsnwatch.news import news_of_alert, rfc3339
 from dsnwatch.policy import Policy
 from dsnwatch.policy.guards import (
@@ -25,6 +18,7 @@ from dsnwatch.policy.guards import (
     hour_of,
     unproven,
 )
+from dsnwatch.records import BounceEvent, Decision, DecisionAction, News, StoredEvent
 from dsnwatch.store import Hold, new_id
 from dsnwatch.subscriptions import Subscriptions
 

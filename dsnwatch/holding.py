@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.changes import Changes
 from dsnwatch.guarding import alert_of
-from dsnwatch.model import DecisionAction, StoredEvent
 from dsnwatch.news import suppression_by
+from dsnwatch.records import DecisionAction, StoredEvent
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from threading import Condition, Event
 from typing import TYPE_CHECKING
 
 from dsnwatch.errors import DsnwatchError, StoreConflictError, UnavailableError
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.model import RawMessage
 
 if TYPE_CHECKING:
     from dsnwatch.ingest import Ingest
+    from dsnwatch.records import Receipt
 
 GATHERING = 0.02
 """Seconds that a group may take to come together."""

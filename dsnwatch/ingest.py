@@ -12,21 +12,18 @@ from typing import TYPE_CHECKING, Protocol
 from dsnwatch.attribute import Attributor
 from dsnwatch.book import Book, Letter
 from dsnwatch.errors import StoreConflictError
-from dsnwatch.model import (
+from dsnwatch.model import BounceReport, Kind, RawMessage, Reading
+from dsnwatch.policy import Policy, decide
+from dsnwatch.policy.guards import SenderGuard
+from dsnwatch.provenance import believed
+from dsnwatch.records import (
     BounceEvent,
-    BounceReport,
     Decision,
     DecisionAction,
-    Kind,
-    RawMessage,
-    Reading,
     Receipt,
     ReceiptState,
     StoredEvent,
 )
-from dsnwatch.policy import Policy, decide
-from dsnwatch.policy.guards import SenderGuard
-from dsnwatch.provenance import believed
 from dsnwatch.revival import revive
 from dsnwatch.store import new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions

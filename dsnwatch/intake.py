@@ -23,10 +23,10 @@ from dsnwatch.model import (
     Kind,
     Reading,
     RecipientStatus,
-    Suppression,
     Verdict,
 )
 from dsnwatch.policy import merge
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.status_code import codes
 from dsnwatch.store import IMPORTED
 from dsnwatch.subscriptions import NOBODY, Subscriptions

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.changes import Changes, Key
 from dsnwatch.lists import as_dict
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 
 if TYPE_CHECKING:
     from dsnwatch.store import Store

@@ -19,17 +19,8 @@ from dsnwatch.events import (
     PauseData,
     SuppressionData,
 )
-from dsnwatch.model import (
-    BounceClass,
-    BounceEvent,
-    BounceReport,
-    DecisionAction,
-    Kind,
-    News,
-    RawMessage,
-    StoredEvent,
-    Suppression,
-)
+from dsnwatch.model import BounceClass, BounceReport, Kind, RawMessage
+from dsnwatch.records import BounceEvent, DecisionAction, News, StoredEvent, Suppression
 from dsnwatch.rfc.address import key
 from dsnwatch.rfc.headers import head_of
 from dsnwatch.rfc.json_text import to_json

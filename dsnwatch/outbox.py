@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.errors import HookError, HookGone, StoreError
 from dsnwatch.hooks import Delivery, Hook
-from dsnwatch.model import News
 from dsnwatch.news import MAIL, with_octets
+from dsnwatch.records import News
 from dsnwatch.store import HookState, Leased, Settled, new_id
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from dsnwatch.attribute import Attributor
 from dsnwatch.errors import ConfigError
 from dsnwatch.matching import message_key, sent_keys
-from dsnwatch.model import BounceEvent, OriginalMessage, Trust
+from dsnwatch.model import OriginalMessage, Trust
+from dsnwatch.records import BounceEvent
 from dsnwatch.rfc.dkim import KeyText, returned_blocks, signed_for
 
 if TYPE_CHECKING:

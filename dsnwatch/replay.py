@@ -15,18 +15,11 @@ from typing import TYPE_CHECKING, Self
 
 from dsnwatch.classify import classify
 from dsnwatch.details import NOTHING, details
-from dsnwatch.model import (
-    BounceReport,
-    DecisionAction,
-    Kind,
-    News,
-    StoredEvent,
-    Suppression,
-    Verdict,
-)
+from dsnwatch.model import BounceReport, Kind, Verdict
 from dsnwatch.news import news_of_change, suppression_by
 from dsnwatch.policy import Policy, merge, running
 from dsnwatch.policy.again import again, longest
+from dsnwatch.records import DecisionAction, News, StoredEvent, Suppression
 from dsnwatch.revival import settled_at
 from dsnwatch.store import new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions

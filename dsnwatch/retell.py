@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dsnwatch.model import BounceReport, DecisionAction, News, StoredEvent
+from dsnwatch.model import BounceReport
 from dsnwatch.news import news_of_change, news_of_event, news_of_suppression_by
 from dsnwatch.policy import running
+from dsnwatch.records import DecisionAction, News, StoredEvent
 from dsnwatch.rfc.keyed_hash import MARK
 from dsnwatch.store import EventFilter, SuppressionFilter, new_id
 

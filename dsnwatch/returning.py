@@ -13,7 +13,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from dsnwatch.changes import Changes, Key
-from dsnwatch.model import Kind, Suppression
+from dsnwatch.model import Kind
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.keyed_hash import MARK
 from dsnwatch.store import SuppressionFilter
 from dsnwatch.subscriptions import NOBODY, Subscriptions

@@ -12,20 +12,11 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.changes import Changes
 from dsnwatch.matching import message_key
-from dsnwatch.model import (
-    Action,
-    BounceEvent,
-    DecisionAction,
-    Kind,
-    Release,
-    Sign,
-    StoredEvent,
-    Suppression,
-    Trust,
-)
+from dsnwatch.model import Action, Kind, Trust
 from dsnwatch.news import suppression_by
 from dsnwatch.policy import Policy
 from dsnwatch.policy.again import again, longest
+from dsnwatch.records import BounceEvent, DecisionAction, Release, Sign, StoredEvent, Suppression
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:

@@ -21,13 +21,12 @@ from dsnwatch.model import (
     OriginalMessage,
     RawMessage,
     Reading,
-    Receipt,
     RecipientStatus,
-    Sign,
     StatusCode,
 )
 from dsnwatch.policy import Policy
 from dsnwatch.policy.guards import hour_of
+from dsnwatch.records import Receipt, Sign
 from dsnwatch.revival import revive
 from dsnwatch.rfc.address import normalise
 from dsnwatch.sent import Rejected, Sent

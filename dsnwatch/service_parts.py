@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from dsnwatch.hooks import subscriptions_of
 from dsnwatch.ingest import Ingest
 from dsnwatch.metrics import MailboxFigures
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.model import RawMessage
 from dsnwatch.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dsnwatch.config import Configuration
     from dsnwatch.policy import Policy
     from dsnwatch.reading import Reader
+    from dsnwatch.records import Receipt
     from dsnwatch.store import Store
 
 log = logging.getLogger(__name__)

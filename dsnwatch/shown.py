@@ -10,7 +10,7 @@ from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
     from dsnwatch.alerts import Entry
-    from dsnwatch.model import StoredEvent, StoredMessage
+    from dsnwatch.records import StoredEvent, StoredMessage
     from dsnwatch.store import (
         Backlog,
         Counted,

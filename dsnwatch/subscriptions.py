@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from dsnwatch.events import BY_NAME_ONLY, EVENTS
-from dsnwatch.model import BounceEvent, Suppression, Trust
+from dsnwatch.model import Trust
+from dsnwatch.records import BounceEvent, Suppression
 
 _STRONGEST_FIRST = tuple(Trust)
 

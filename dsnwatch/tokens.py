@@ -11,7 +11,8 @@ from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
 
-from dsnwatch.model import Scope, Token
+from dsnwatch.model import Scope
+from dsnwatch.records import Token
 
 _TOKEN = re.compile(r"dsnw_([a-z2-7]{8})_([a-z2-7]{32})")
 _ID_OCTETS = 5

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from dsnwatch.changes import Changes
-from dsnwatch.model import DecisionAction, StoredEvent, Suppression
 from dsnwatch.news import suppression_by
 from dsnwatch.policy.guards import fingerprint
+from dsnwatch.records import DecisionAction, StoredEvent, Suppression
 from dsnwatch.rfc.date import rfc3339
 from dsnwatch.store import EventFilter, new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions

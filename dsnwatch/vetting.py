@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from dsnwatch.errors import DataError
 from dsnwatch.lists.checks import Finding, is_role, suggested, syntax
 from dsnwatch.lookup.resolver import Fate, takes_mail
-from dsnwatch.model import Suppression
 from dsnwatch.policy import running
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.address import domain_of, key
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dsnwatch.errors import DsnwatchError, StoreLeaseError, UnavailableError
 from dsnwatch.metrics import MailboxFigures
-from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
+from dsnwatch.model import Kind, RawMessage
+from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.sources import Source
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import Bearer, Login, Password

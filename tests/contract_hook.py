@@ -14,7 +14,7 @@ import pytest
 from dsnwatch.config_hook import HookSection
 from dsnwatch.errors import HookError
 from dsnwatch.hooks import Delivery, Hook
-from dsnwatch.model import DecisionAction, News
+from dsnwatch.records import DecisionAction, News
 from tests.hooks.events import NOW, a_change, a_failure
 
 Got = Callable[[], list[str]]

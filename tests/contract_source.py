@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
+from dsnwatch.model import Kind, RawMessage
+from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.sources import KINDS, Source
 
 PLAIN = b"Subject: one\n\nTo say little.\n"

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from dsnwatch.attribute import Attributor
 from dsnwatch.model import (
     Action,
-    Attribution,
     BounceReport,
     Kind,
     OriginalMessage,
@@ -18,6 +17,7 @@ from dsnwatch.model import (
     RecipientStatus,
     Trust,
 )
+from dsnwatch.records import Attribution
 
 TODAY = datetime(2026, 3, 31, 12, tzinfo=UTC)
 

@@ -8,7 +8,8 @@ from threading import Barrier
 import pytest
 
 from dsnwatch.ingest import Ingest
-from dsnwatch.model import RawMessage, Receipt, ReceiptState
+from dsnwatch.model import RawMessage
+from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.store import EventFilter, Store, open_store, postgres
 from dsnwatch.subscriptions import Subscription, Subscriptions
 from tests.databases import asked

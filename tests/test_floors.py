@@ -13,7 +13,7 @@ import dsnwatch
 
 PACKAGE = Path(dsnwatch.__file__).parent
 FLOORS = {
-    0: {"model", "errors"},
+    0: {"model", "records", "errors"},
     1: {"rfc"},
     2: {
         "rules",

@@ -10,9 +10,10 @@ from dsnwatch import holding
 from dsnwatch.changes import Changes
 from dsnwatch.holding import Holding
 from dsnwatch.ingest import Ingest
-from dsnwatch.model import DecisionAction, RawMessage
+from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
+from dsnwatch.records import DecisionAction
 from dsnwatch.store import EventFilter, Hold, Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions
 from tests.databases import asked

@@ -19,21 +19,17 @@ from dsnwatch.ingest import Ingest
 from dsnwatch.model import (
     Action,
     BounceReport,
-    Decision,
-    DecisionAction,
     Details,
     Kind,
     OriginalMessage,
     RawMessage,
     Reading,
-    Receipt,
-    ReceiptState,
     RecipientStatus,
-    Suppression,
     Trust,
 )
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
+from dsnwatch.records import Decision, DecisionAction, Receipt, ReceiptState, Suppression
 from dsnwatch.store import EventFilter, Store, SuppressionFilter, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions, types_named
 from tests.databases import asked, done, locked

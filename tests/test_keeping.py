@@ -12,10 +12,11 @@ from dsnwatch.config import Settings
 from dsnwatch.ingest import Ingest
 from dsnwatch.keeping import Keeper, Sweep
 from dsnwatch.matching import message_key, sent_key
-from dsnwatch.model import RawMessage, Suppression
+from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.policy.guards import hour_of
 from dsnwatch.reading import Reader
+from dsnwatch.records import Suppression
 from dsnwatch.store import EventFilter, Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions
 

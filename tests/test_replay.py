@@ -10,9 +10,10 @@ import pytest
 
 from dsnwatch.changes import Changes
 from dsnwatch.ingest import Ingest
-from dsnwatch.model import RawMessage, Suppression
+from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
+from dsnwatch.records import Suppression
 from dsnwatch.replay import Consequence, Effect, Replay
 from dsnwatch.rules import Rules
 from dsnwatch.store import EventFilter, Store, SuppressionFilter, open_store

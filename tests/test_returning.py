@@ -10,9 +10,10 @@ from dsnwatch.changes import Changes
 from dsnwatch.config_policy import ComingBackSection
 from dsnwatch.ingest import Ingest
 from dsnwatch.keeping import Sweep
-from dsnwatch.model import RawMessage, Sign, Suppression
+from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
+from dsnwatch.records import Sign, Suppression
 from dsnwatch.returning import Rest, returning, try_again
 from dsnwatch.revival import revive
 from dsnwatch.store import Store, open_store

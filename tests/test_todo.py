@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.model import BounceClass, Details, Fault, StoredEvent, Verdict
+from dsnwatch.model import BounceClass, Details, Fault, Verdict
+from dsnwatch.records import StoredEvent
 from dsnwatch.store import Span, Store, open_store
 from dsnwatch.todo import finding_of, is_fixed, tickets
 from tests.cli.conftest import Run

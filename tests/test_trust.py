@@ -24,20 +24,19 @@ from dsnwatch.ingest import Ingest
 from dsnwatch.matching import message_key, sent_key
 from dsnwatch.model import (
     Action,
-    Attribution,
     BounceReport,
     Kind,
     OriginalMessage,
     RawMessage,
     Reading,
     RecipientStatus,
-    Sign,
     StatusCode,
     Trust,
 )
 from dsnwatch.policy import Policy
 from dsnwatch.provenance import attributor_of
 from dsnwatch.reading import Reader
+from dsnwatch.records import Attribution, Sign
 from dsnwatch.revival import revive
 from dsnwatch.rfc.dkim import signed_for
 from dsnwatch.rfc.return_path import Key, sign, sign_id

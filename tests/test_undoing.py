@@ -8,10 +8,11 @@ import pytest
 
 from dsnwatch.changes import Changes
 from dsnwatch.ingest import Ingest
-from dsnwatch.model import RawMessage, Suppression
+from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.policy.guards import fingerprint
 from dsnwatch.reading import Reader
+from dsnwatch.records import Suppression
 from dsnwatch.store import EventFilter, Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions
 from dsnwatch.undoing import Incident, Restored, Rollback, undo

@@ -23,7 +23,7 @@ from dsnwatch.shown import event_dict
 from dsnwatch.store import EventFilter
 
 if TYPE_CHECKING:
-    from dsnwatch.model import StoredEvent
+    from dsnwatch.records import StoredEvent
 
 app = typer.Typer(
     rich_markup_mode=None,

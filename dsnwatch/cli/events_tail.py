@@ -11,7 +11,7 @@ from dsnwatch.store.ids import first_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from dsnwatch.model import StoredEvent
+    from dsnwatch.records import StoredEvent
     from dsnwatch.store import EventFilter, Store
 
 PAUSE = 0.5

@@ -12,14 +12,15 @@ from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
 from dsnwatch.cli.output import bold, fields, folded, json_line, line
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
-from dsnwatch.model import DecisionAction
+from dsnwatch.records import DecisionAction
 from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dsnwatch.model import BounceEvent, Decision, RawMessage
+    from dsnwatch.model import RawMessage
     from dsnwatch.reading import Explained, Explanation
+    from dsnwatch.records import BounceEvent, Decision
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

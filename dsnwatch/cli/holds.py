@@ -19,7 +19,7 @@ from dsnwatch.shown import held_dict, hold_dict
 
 if TYPE_CHECKING:
     from dsnwatch.holding import Holding
-    from dsnwatch.model import StoredEvent
+    from dsnwatch.records import StoredEvent
     from dsnwatch.store import Hold
 
 app = typer.Typer(

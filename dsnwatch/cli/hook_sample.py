@@ -5,21 +5,14 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.model import (
     Action,
-    Attribution,
     BounceClass,
-    BounceEvent,
     BounceReport,
-    Decision,
-    DecisionAction,
     Fault,
     Kind,
-    News,
     OriginalMessage,
     RawMessage,
     RecipientStatus,
     StatusCode,
-    StoredEvent,
-    Suppression,
     Trust,
     Verdict,
 )
@@ -31,6 +24,15 @@ from dsnwatch.news import (
     news_of_pause,
     rfc3339,
     with_octets,
+)
+from dsnwatch.records import (
+    Attribution,
+    BounceEvent,
+    Decision,
+    DecisionAction,
+    News,
+    StoredEvent,
+    Suppression,
 )
 from dsnwatch.subscriptions import Subscription, Subscriptions
 

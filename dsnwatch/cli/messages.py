@@ -21,7 +21,7 @@ from dsnwatch.shown import message_dict
 from dsnwatch.store import MessageFilter
 
 if TYPE_CHECKING:
-    from dsnwatch.model import StoredMessage
+    from dsnwatch.records import StoredMessage
 
 app = typer.Typer(
     rich_markup_mode=None,

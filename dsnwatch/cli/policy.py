@@ -16,8 +16,8 @@ from dsnwatch.rfc.date import rfc3339
 if TYPE_CHECKING:
     from dsnwatch.config import Configuration
     from dsnwatch.foresight import Foreseen, Foresight
-    from dsnwatch.model import Suppression
     from dsnwatch.policy import Policy
+    from dsnwatch.records import Suppression
 
 app = typer.Typer(
     rich_markup_mode=None,

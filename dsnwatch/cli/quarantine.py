@@ -15,7 +15,7 @@ from dsnwatch.cli.options import (
 from dsnwatch.cli.output import Column, fields, json_line, line, minute, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
-from dsnwatch.model import ReceiptState
+from dsnwatch.records import ReceiptState
 from dsnwatch.shown import quarantine_dict
 
 if TYPE_CHECKING:

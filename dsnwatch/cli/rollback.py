@@ -14,7 +14,7 @@ from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from dsnwatch.model import Suppression
+    from dsnwatch.records import Suppression
     from dsnwatch.undoing import Restored, Rollback
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -20,7 +20,8 @@ from dsnwatch.rfc.date import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dsnwatch.model import Suppression, Verdict
+    from dsnwatch.model import Verdict
+    from dsnwatch.records import Suppression
     from dsnwatch.replay import Change, Consequence
 
 SHOWN = 20

@@ -30,7 +30,7 @@ from dsnwatch.store import SuppressionFilter
 if TYPE_CHECKING:
     from dsnwatch.intake import Difference
     from dsnwatch.lists.reading import Asked, Source
-    from dsnwatch.model import Suppression
+    from dsnwatch.records import Suppression
 
 FORMATS = (*dict.fromkeys(kind.name for kind in KINDS), "generic")
 ALLOWED = "10%"

@@ -27,8 +27,8 @@ from dsnwatch.cli.suppressions_due import add_to
 from dsnwatch.errors import UsageError
 from dsnwatch.list_changes import put, release
 from dsnwatch.lists import ORIGINS, as_dict
-from dsnwatch.model import Suppression
 from dsnwatch.nearest import nearest, see_reason
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.address import key
 from dsnwatch.store import SuppressionFilter
 

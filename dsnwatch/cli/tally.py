@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from dsnwatch.cli.output import Column, fold, harmless, line, table
-from dsnwatch.model import RawMessage, Reading, Receipt, ReceiptState
+from dsnwatch.model import RawMessage, Reading
+from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.rfc.address import domain_of
 
 TOP = 10

@@ -14,7 +14,7 @@ from dsnwatch.model import Scope
 from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
-    from dsnwatch.model import Token
+    from dsnwatch.records import Token
 
 app = typer.Typer(
     rich_markup_mode=None,

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from dsnwatch.errors import ConfigError
 from dsnwatch.hooks.payloads import FORMATS
-from dsnwatch.model import News, Trust
+from dsnwatch.model import Trust
+from dsnwatch.records import News
 from dsnwatch.subscriptions import Subscription, Subscriptions, types_named
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from dsnwatch.events import EVENTS
 from dsnwatch.hooks import Delivery, Secrets
 from dsnwatch.hooks.payloads import mail, read
 from dsnwatch.hooks.tls import trusting, why
-from dsnwatch.model import News
 from dsnwatch.news import MAIL
+from dsnwatch.records import News
 
 if TYPE_CHECKING:
     from dsnwatch.config_hook import HookSection

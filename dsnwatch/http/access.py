@@ -11,7 +11,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
-from dsnwatch.model import Scope, Token
+from dsnwatch.model import Scope
+from dsnwatch.records import Token
 
 BEARER = HTTPBearer(
     scheme_name="token",

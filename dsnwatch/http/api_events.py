@@ -14,7 +14,8 @@ from dsnwatch.http.cursors import After, Limit
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
 from dsnwatch.http.shapes import Events, EventShape, Messages, MessageShape, moment
-from dsnwatch.model import BounceClass, Kind, StoredMessage
+from dsnwatch.model import BounceClass, Kind
+from dsnwatch.records import StoredMessage
 from dsnwatch.shown import event_dict, message_dict
 from dsnwatch.store import EventFilter, MessageFilter
 

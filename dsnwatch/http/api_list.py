@@ -31,7 +31,7 @@ from dsnwatch.intake import Intake, too_many
 from dsnwatch.list_changes import put, release
 from dsnwatch.lists import HEADING, as_cells, as_dict
 from dsnwatch.lists.reading import Asked, read
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.address import key, like
 from dsnwatch.rfc.csv_text import csv_lines
 from dsnwatch.store import SuppressionFilter, new_id

@@ -22,7 +22,7 @@ from dsnwatch.http.shapes import (
     Settled,
     WithReason,
 )
-from dsnwatch.model import ReceiptState
+from dsnwatch.records import ReceiptState
 from dsnwatch.shown import held_dict, hold_dict, quarantine_dict
 from dsnwatch.store import Hold, QuarantineItem
 

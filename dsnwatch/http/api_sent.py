@@ -20,7 +20,7 @@ from dsnwatch.http.shapes import (
     SentTaken,
     moment,
 )
-from dsnwatch.model import Sign
+from dsnwatch.records import Sign
 from dsnwatch.revival import revive
 from dsnwatch.sending import Sends, Taken
 from dsnwatch.sent import Sent

@@ -11,7 +11,7 @@ from dsnwatch import tokens
 from dsnwatch.errors import StoreError
 
 if TYPE_CHECKING:
-    from dsnwatch.model import Token
+    from dsnwatch.records import Token
     from dsnwatch.store import Store
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from dsnwatch.http.people import Acts, Form, Looks
 from dsnwatch.http.problems import Refused
 from dsnwatch.http.render import environment, page, query
 from dsnwatch.list_changes import put, release
-from dsnwatch.model import StoredEvent, Suppression
 from dsnwatch.reading import Explained
+from dsnwatch.records import StoredEvent, Suppression
 from dsnwatch.rfc.address import key
 from dsnwatch.store import EventFilter, SuppressionFilter
 

@@ -22,7 +22,8 @@ from dsnwatch import tokens
 from dsnwatch.http.access import Caller, token_of
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
-from dsnwatch.model import Scope, Token
+from dsnwatch.model import Scope
+from dsnwatch.records import Token
 
 SESSION = "dsnwatch_session"
 SEED = "dsnwatch_seed"

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dsnwatch.model import Action, BounceClass, DecisionAction, Fault, Kind, Trust
+from dsnwatch.model import Action, BounceClass, Fault, Kind, Trust
+from dsnwatch.records import DecisionAction
 
 Address = Annotated[str, Field(min_length=3, max_length=998, description="name@domain")]
 Stream = Annotated[str, Field(max_length=200)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dsnwatch.errors import DataError
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.date import rfc3339
 
 HEADING = (

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dsnwatch.lists import HEADING, as_cells, as_dict
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.date import rfc3339
 
 UPSTREAM = "suppressed_upstream"

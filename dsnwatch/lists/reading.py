@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dsnwatch.errors import DataError
 from dsnwatch.lists import ORIGINS, Listed, PassedOver, Rows
 from dsnwatch.lists.formats import BARE, KINDS, WRAPPED, Format, recognise, squeezed
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.address import key
 from dsnwatch.rfc.csv_text import from_csv_cell
 from dsnwatch.rfc.date import date

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from dsnwatch.lookup import ANSWERS, said
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.keyed_hash import MARK
 
 if TYPE_CHECKING:

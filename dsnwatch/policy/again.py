@@ -3,18 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from dsnwatch.model import (
-    BounceEvent,
-    DecisionAction,
-    Facts,
-    Kind,
-    PastEvent,
-    StoredEvent,
-    Suppression,
-)
+from dsnwatch.model import Kind
 from dsnwatch.policy.decide import decide
 from dsnwatch.policy.listing import merge
 from dsnwatch.policy.table import Policy
+from dsnwatch.records import BounceEvent, DecisionAction, Facts, PastEvent, StoredEvent, Suppression
 
 HOLD, SUPPRESS = DecisionAction.HOLD, DecisionAction.SUPPRESS
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from dsnwatch.model import BounceEvent, Decision, DecisionAction, Facts, PastEvent, Trust
+from dsnwatch.model import Trust
 from dsnwatch.policy.rule import PolicyRule
 from dsnwatch.policy.table import Policy
 from dsnwatch.policy.words import length_in_words
+from dsnwatch.records import BounceEvent, Decision, DecisionAction, Facts, PastEvent
 
 _HOUR = timedelta(hours=1)
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from dsnwatch.config_policy import FloodSection, SenderSection
 from dsnwatch.harvest import masked
-from dsnwatch.model import BounceEvent, Kind, Trust
+from dsnwatch.model import Kind, Trust
+from dsnwatch.records import BounceEvent
 from dsnwatch.rfc.address import domain_of
 from dsnwatch.rules.literals import Literals
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 
 
 def merge(standing: Suppression | None, new: Suppression) -> Suppression | None:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from dsnwatch.config_policy import SPEAKING
-from dsnwatch.model import Action, BounceClass, Facts, Kind, StatusCode, Trust
+from dsnwatch.model import Action, BounceClass, Kind, StatusCode, Trust
 from dsnwatch.policy.rule import PolicyRule
+from dsnwatch.records import Facts
 from dsnwatch.rules.policies import categories
 
 _OTHER = "\0"

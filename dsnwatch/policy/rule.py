@@ -5,16 +5,8 @@ from datetime import timedelta
 from typing import Self
 
 from dsnwatch.config_policy import SPEAKING, PolicyRuleSection
-from dsnwatch.model import (
-    Action,
-    BounceClass,
-    DecisionAction,
-    Facts,
-    Fault,
-    Kind,
-    StatusCode,
-    Trust,
-)
+from dsnwatch.model import Action, BounceClass, Fault, Kind, StatusCode, Trust
+from dsnwatch.records import DecisionAction, Facts
 
 TRUSTS = {trust: rank for rank, trust in enumerate(Trust)}
 """How strong each trust is; 0 is the strongest."""

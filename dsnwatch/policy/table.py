@@ -17,9 +17,10 @@ from dsnwatch.config_policy import (
     SenderSection,
 )
 from dsnwatch.errors import ConfigError, RuleError
-from dsnwatch.model import Facts, Suppression, Trust
+from dsnwatch.model import Trust
 from dsnwatch.policy.reach import unreachable
 from dsnwatch.policy.rule import PolicyRule
+from dsnwatch.records import Facts, Suppression
 from dsnwatch.rfc.address import like
 from dsnwatch.rules.policies import policies
 

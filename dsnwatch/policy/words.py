@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from dsnwatch.model import DecisionAction, Kind, Trust
+from dsnwatch.model import Kind, Trust
+from dsnwatch.records import DecisionAction
 
 if TYPE_CHECKING:
     from dsnwatch.config_policy import PolicySection

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.model import RawMessage
+from dsnwatch.records import Receipt
 
 
 class Source(Protocol):

@@ -14,7 +14,8 @@ from itertools import count
 from typing import Final
 
 from dsnwatch.errors import SourceError
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.model import RawMessage
+from dsnwatch.records import Receipt
 from dsnwatch.sources.mbox import (
     MOST_BYTES,
     MOST_LINE_BYTES,

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from dsnwatch.config_mailbox import MailboxSection
-from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
+from dsnwatch.model import Kind, RawMessage
+from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.sources.imap_fetch import LARGEST_OCTETS, SET, fetch_whole
 from dsnwatch.sources.imap_folders import Folder, Names, Target, way_for
 from dsnwatch.sources.imap_letting_go import let_go

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.config_listener import ListenerSection, place_of
 from dsnwatch.errors import ConfigError
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.model import RawMessage
 from dsnwatch.rfc.return_path import Key, keys_of
 from dsnwatch.sources.listener_commands import Recipients
 from dsnwatch.sources.listener_session import Session
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from dsnwatch.config import Configuration
+    from dsnwatch.records import Receipt
 
 log = logging.getLogger(__name__)
 

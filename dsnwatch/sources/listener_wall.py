@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from dsnwatch.model import RawMessage, Receipt
+    from dsnwatch.model import RawMessage
+    from dsnwatch.records import Receipt
 
     Waiting = asyncio.Future[Receipt | BaseException]
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from dsnwatch.model import BounceClass, DecisionAction, Kind, News, RawMessage
+from dsnwatch.model import BounceClass, Kind, RawMessage
+from dsnwatch.records import DecisionAction, News
 
 
 @dataclass(frozen=True, slots=True)

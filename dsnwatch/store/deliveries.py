@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from dsnwatch.model import News
+from dsnwatch.records import News
 from dsnwatch.store.answers import Backlog, DeadLetter, HookState, Leased, Settled
 from dsnwatch.store.postgres import claim
 from dsnwatch.store.rows import Row, dead_letter_of, dead_letter_row, hook_state_of, hook_state_row

@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Table, func, select
 
-from dsnwatch.model import BounceClass, DecisionAction, Kind
+from dsnwatch.model import BounceClass, Kind
+from dsnwatch.records import DecisionAction
 from dsnwatch.store.connections import reading
 from dsnwatch.store.figure_answers import Counted, Dimension, Fingerprint, Only, Series, Span
 from dsnwatch.store.figure_tables import (

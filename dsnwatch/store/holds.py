@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, func, select, text
 
-from dsnwatch.model import StoredEvent
+from dsnwatch.records import StoredEvent
 from dsnwatch.store.connections import reading
 from dsnwatch.store.rows import event_of
 from dsnwatch.store.statements import Statements

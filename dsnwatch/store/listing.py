@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, delete, func, select, update
 
-from dsnwatch.model import Action, DecisionAction, Kind, Release, StoredEvent, Suppression
+from dsnwatch.model import Action, Kind
+from dsnwatch.records import DecisionAction, Release, StoredEvent, Suppression
 from dsnwatch.store.ids import first_id
 from dsnwatch.store.rows import Row, event_of, suppression_of, suppression_row
 from dsnwatch.store.statements import Statements

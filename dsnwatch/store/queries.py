@@ -21,7 +21,8 @@ from sqlalchemy import (
     tuple_,
 )
 
-from dsnwatch.model import RELAPSE, BounceClass, StoredEvent, StoredMessage, Suppression, Trust
+from dsnwatch.model import BounceClass, Trust
+from dsnwatch.records import RELAPSE, StoredEvent, StoredMessage, Suppression
 from dsnwatch.store.answers import (
     EventFilter,
     ImportMade,

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Engine, bindparam, delete, func, select, update
 
-from dsnwatch.model import BounceReport, StoredEvent
+from dsnwatch.model import BounceReport
+from dsnwatch.records import StoredEvent
 from dsnwatch.store import reports
 from dsnwatch.store.connections import reading
 from dsnwatch.store.rows import event_of, event_row

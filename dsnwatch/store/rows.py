@@ -9,24 +9,26 @@ from sqlalchemy import RowMapping
 from dsnwatch.details import NOTHING, as_dict, of_dict
 from dsnwatch.model import (
     Action,
-    Attribution,
     BounceClass,
-    BounceEvent,
-    Decision,
-    DecisionAction,
     Details,
-    Facts,
     Fault,
     Kind,
-    News,
     RawMessage,
     RecipientStatus,
     StatusCode,
+    Trust,
+    Verdict,
+)
+from dsnwatch.records import (
+    Attribution,
+    BounceEvent,
+    Decision,
+    DecisionAction,
+    Facts,
+    News,
     StoredEvent,
     StoredMessage,
     Suppression,
-    Trust,
-    Verdict,
 )
 from dsnwatch.rfc.address import domain_of
 from dsnwatch.rfc.json_text import to_json

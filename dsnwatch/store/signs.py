@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, func, select, text
 
-from dsnwatch.model import Life, Sign
+from dsnwatch.records import Life, Sign
 from dsnwatch.store.connections import reading
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import EVENT, LIFE, SENT, SENT_COUNT, SUPPRESSION

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine, RowMapping, bindparam, delete, or_, select, update
 
-from dsnwatch.model import Scope, Token
+from dsnwatch.model import Scope
+from dsnwatch.records import Token
 from dsnwatch.store.connections import reading
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import TOKEN

@@ -13,15 +13,8 @@ from sqlalchemy import (
 )
 
 from dsnwatch.errors import StoreLeaseError
-from dsnwatch.model import (
-    Action,
-    Kind,
-    News,
-    PastEvent,
-    RawMessage,
-    StoredEvent,
-    StoredMessage,
-)
+from dsnwatch.model import Action, Kind, RawMessage
+from dsnwatch.records import News, PastEvent, StoredEvent, StoredMessage
 from dsnwatch.store.alerts import AlertWrites
 from dsnwatch.store.answers import QuarantineItem
 from dsnwatch.store.deliveries import (

@@ -34,8 +34,8 @@ import httpx2
 from dsnwatch.config_lookup import LookupSection
 from dsnwatch.hooks import open_hook
 from dsnwatch.lookups import server
-from dsnwatch.model import News, Suppression
 from dsnwatch.outbox import Worker
+from dsnwatch.records import News, Suppression
 from dsnwatch.store import Store, new_id, open_store
 from tests.hooks.builders import Folder, a_free_port, a_section
 from tests.hooks.events import a_failure

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dsnwatch import config_file
 from dsnwatch.config import Configuration, Settings
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
 from dsnwatch.service import serve
@@ -27,6 +27,8 @@ from dsnwatch.store import open_store
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from dsnwatch.records import Receipt
 
 
 class Told:

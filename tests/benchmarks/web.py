@@ -25,20 +25,14 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from dsnwatch.model import (
-    Action,
+from dsnwatch.model import Action, Kind, RecipientStatus, Scope, StatusCode, Trust, Verdict
+from dsnwatch.records import (
     Attribution,
     BounceEvent,
     Decision,
     DecisionAction,
-    Kind,
-    RecipientStatus,
-    Scope,
-    StatusCode,
     StoredEvent,
     Suppression,
-    Trust,
-    Verdict,
 )
 from dsnwatch.rules import load
 from dsnwatch.store import Store, new_id

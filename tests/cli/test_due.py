@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dsnwatch.changes import Changes
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.store import open_store
 
 from .conftest import Run

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dsnwatch.lookups import lines_of
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.retell import news_since
 from dsnwatch.store import open_store
 from dsnwatch.store.lookup import HeldLookup, SuppressionLookup

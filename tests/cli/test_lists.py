@@ -15,7 +15,7 @@ import dsnwatch
 from dsnwatch import intake
 from dsnwatch.changes import Changes
 from dsnwatch.lists.formats import FORMS
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from tests.cli.builders import a_bounce
 from tests.cli.conftest import Ran, Run
 

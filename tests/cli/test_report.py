@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dsnwatch.cli.bars import bar
-from dsnwatch.model import BounceClass, Fault, StoredEvent
+from dsnwatch.model import BounceClass, Fault
+from dsnwatch.records import StoredEvent
 from dsnwatch.store import open_store
 from dsnwatch.summing import change
 from tests.store.builders import a_recipient, a_verdict, an_event

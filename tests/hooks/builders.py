@@ -16,7 +16,7 @@ from dsnwatch.config_hook import HookSection
 from dsnwatch.errors import HookError
 from dsnwatch.events import VERSION
 from dsnwatch.hooks import Delivery
-from dsnwatch.model import News
+from dsnwatch.records import News
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store import Store, new_id
 

@@ -4,24 +4,26 @@ from datetime import UTC, datetime, timedelta
 
 from dsnwatch.model import (
     Action,
-    Attribution,
     BounceClass,
-    BounceEvent,
     BounceReport,
-    Decision,
-    DecisionAction,
     Kind,
-    News,
     OriginalMessage,
     RawMessage,
     RecipientStatus,
     StatusCode,
-    StoredEvent,
-    Suppression,
     Trust,
     Verdict,
 )
 from dsnwatch.news import news_of_change, news_of_event, news_of_mail, with_octets
+from dsnwatch.records import (
+    Attribution,
+    BounceEvent,
+    Decision,
+    DecisionAction,
+    News,
+    StoredEvent,
+    Suppression,
+)
 from dsnwatch.rules import load
 from dsnwatch.subscriptions import Subscription, Subscriptions
 

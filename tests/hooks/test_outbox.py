@@ -8,8 +8,8 @@ import pytest
 
 from dsnwatch import outbox
 from dsnwatch.errors import HookError, HookGone
-from dsnwatch.model import News
 from dsnwatch.outbox import AGAIN_AFTER, FAILURES_TO_REST, REST, Worker
+from dsnwatch.records import News
 from dsnwatch.store import HookState, Store
 
 from .builders import HOUR, MINUTE, SECOND, Clock, Remembers, down, put, put_many, some_news

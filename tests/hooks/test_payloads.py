@@ -32,7 +32,8 @@ from dsnwatch.events import BY_NAME_ONLY
 from dsnwatch.hooks import Delivery, subscription_of
 from dsnwatch.hooks.payloads import FORMATS, Context
 from dsnwatch.hooks.webhook import make
-from dsnwatch.model import DecisionAction, Kind, News
+from dsnwatch.model import Kind
+from dsnwatch.records import DecisionAction, News
 
 from .builders import Folder, Receiver, Request, a_receiver, a_section
 from .events import CATEGORIES, NOW, a_change, a_failure, an_answer

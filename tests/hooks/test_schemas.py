@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from dsnwatch.events import EVENTS, AlertData, PauseData
 from dsnwatch.hooks.schemas import files, schema_of
-from dsnwatch.model import DecisionAction, Kind, News
+from dsnwatch.model import Kind
 from dsnwatch.news import news_of_alert, news_of_pause
+from dsnwatch.records import DecisionAction, News
 
 from .events import (
     ALL,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dsnwatch.http.guard import KIB, SIZES
-from dsnwatch.model import RawMessage, Scope, Suppression
+from dsnwatch.model import RawMessage, Scope
+from dsnwatch.records import Suppression
 from dsnwatch.store import Hold
 from tests.http.builders import NOW, Place
 

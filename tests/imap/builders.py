@@ -12,9 +12,10 @@ from typing import Any, Self
 from dsnwatch.config_mailbox import MailboxSection
 from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
-from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
+from dsnwatch.model import Kind, RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
+from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import Login, Password
 from dsnwatch.store import Store, open_store

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from dsnwatch import watch
 from dsnwatch.errors import StoreFullError, UnavailableError
 from dsnwatch.metrics import MailboxCollector, MailboxFigures
-from dsnwatch.model import Kind, RawMessage, Receipt, ReceiptState
+from dsnwatch.model import Kind, RawMessage
+from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.service import status
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import Password

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from dsnwatch.config_listener import ListenerSection
 from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.reading import Reader
 from dsnwatch.rfc.return_path import Key
@@ -25,6 +25,8 @@ from dsnwatch.store import Store, open_store
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from dsnwatch.records import Receipt
 
 DOMAIN = "return.test"
 RECIPIENT = f"bounces@{DOMAIN}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dsnwatch.errors import UnavailableError
-from dsnwatch.model import RawMessage, Receipt
+from dsnwatch.model import RawMessage
 from tests.listener.builders import Submit, a_bounce, receiving, stuffed
 from tests.listener.load import Load
 from tests.servers.daemon import Daemon, running
@@ -26,6 +26,8 @@ from tests.servers.needs import need
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from dsnwatch.records import Receipt
 
 SOON = timedelta(seconds=0.2)
 

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from dsnwatch.model import BounceClass, Kind, StoredEvent, StoredMessage
+from dsnwatch.model import BounceClass, Kind
+from dsnwatch.records import StoredEvent, StoredMessage
 from dsnwatch.rfc.return_path import keys_of, sign
 from tests.listener.builders import DOMAIN, RECIPIENT, a_bounce
 from tests.servers.certificate import a_certificate

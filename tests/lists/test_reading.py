@@ -11,7 +11,7 @@ from dsnwatch.errors import DataError
 from dsnwatch.lists import Listed, PassedOver, as_dict
 from dsnwatch.lists.formats import FORMS
 from dsnwatch.lists.reading import MOST_OBJECT, Asked, Source, read
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 THEN = datetime(2026, 3, 1, 10, tzinfo=UTC)

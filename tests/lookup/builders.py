@@ -10,7 +10,7 @@ from pathlib import Path
 from dsnwatch.config_lookup import LookupSection
 from dsnwatch.lookup.server import LookupServer
 from dsnwatch.lookups import server
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.store import Store
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dsnwatch.config_lookup import ExportSection
 from dsnwatch.lookup.maps import KINDS, Lines
 from dsnwatch.lookups import Export
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.store import Store
 
 from .builders import DAY, NOW, WHY, suppress

@@ -5,19 +5,16 @@ from datetime import UTC, datetime, timedelta
 from dsnwatch.config_policy import PolicySection
 from dsnwatch.model import (
     Action,
-    Attribution,
     BounceClass,
-    BounceEvent,
-    DecisionAction,
     Fault,
     Kind,
-    PastEvent,
     RecipientStatus,
     StatusCode,
     Trust,
     Verdict,
 )
 from dsnwatch.policy import Policy
+from dsnwatch.records import Attribution, BounceEvent, DecisionAction, PastEvent
 
 TODAY = datetime(2026, 3, 31, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -8,18 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsnwatch.errors import ConfigError
-from dsnwatch.model import (
-    Action,
-    BounceClass,
-    BounceEvent,
-    Decision,
-    DecisionAction,
-    Kind,
-    PastEvent,
-    StatusCode,
-    Suppression,
-)
+from dsnwatch.model import Action, BounceClass, Kind, StatusCode
 from dsnwatch.policy import PRESETS, Policy, decide, merge, running
+from dsnwatch.records import BounceEvent, Decision, DecisionAction, PastEvent, Suppression
 from dsnwatch.rules import load
 
 from .builders import (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsnwatch.config_policy import FloodSection, SenderSection
-from dsnwatch.model import BounceEvent, Trust
+from dsnwatch.model import Trust
 from dsnwatch.policy.guards import (
     Flood,
     SenderGuard,
@@ -17,6 +17,7 @@ from dsnwatch.policy.guards import (
     speaks_of_sender,
     unproven,
 )
+from dsnwatch.records import BounceEvent
 
 from .builders import DAY, TODAY, an_event
 

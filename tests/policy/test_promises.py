@@ -34,13 +34,12 @@ from dsnwatch.model import (
     RawMessage,
     Reading,
     RecipientStatus,
-    Sign,
     StatusCode,
-    Suppression,
     Verdict,
 )
 from dsnwatch.policy import PRESETS, Policy
 from dsnwatch.reading import Reader
+from dsnwatch.records import Sign, Suppression
 from dsnwatch.revival import revive
 from dsnwatch.store import Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions

@@ -5,25 +5,27 @@ from pathlib import Path
 
 from dsnwatch.model import (
     Action,
-    Attribution,
     BounceClass,
-    BounceEvent,
     BounceReport,
-    Decision,
-    DecisionAction,
     Details,
     Fault,
     Kind,
-    News,
     OriginalMessage,
     RawMessage,
     RecipientStatus,
     StatusCode,
+    Trust,
+    Verdict,
+)
+from dsnwatch.records import (
+    Attribution,
+    BounceEvent,
+    Decision,
+    DecisionAction,
+    News,
     StoredEvent,
     StoredMessage,
     Suppression,
-    Trust,
-    Verdict,
 )
 from dsnwatch.store import Store, new_id, open_store
 

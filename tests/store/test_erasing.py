@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Boolean, LargeBinary, Table, Text, insert
 from sqlmodel import SQLModel
 
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.rfc.keyed_hash import keyed_hash
 from dsnwatch.store import Store
 from dsnwatch.store.connections import writing

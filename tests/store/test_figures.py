@@ -15,15 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsnwatch.errors import StoreError
-from dsnwatch.model import (
-    BounceClass,
-    DecisionAction,
-    Details,
-    Fault,
-    Kind,
-    StoredEvent,
-    Trust,
-)
+from dsnwatch.model import BounceClass, Details, Fault, Kind, Trust
+from dsnwatch.records import DecisionAction, StoredEvent
 from dsnwatch.store import Counted, Dimension, Span, Store, open_store
 from dsnwatch.store.figures import OTHERS
 from dsnwatch.store.tallies_anew import PARTS_AT_MOST, PARTS_KEPT

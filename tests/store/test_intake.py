@@ -12,7 +12,7 @@ from dsnwatch import intake
 from dsnwatch.changes import Changes
 from dsnwatch.intake import Intake
 from dsnwatch.lists import Listed
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.store import Store, new_id
 from tests.databases import BOTH, rows
 

@@ -4,7 +4,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
-from dsnwatch.model import Suppression
+from dsnwatch.records import Suppression
 from dsnwatch.store import SuppressionFilter, open_store
 from dsnwatch.store.lookup import HeldLookup, SuppressionLookup
 

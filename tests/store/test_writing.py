@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dsnwatch.errors import StoreConflictError
-from dsnwatch.model import BounceClass, BounceReport, Kind, PastEvent, StatusCode
+from dsnwatch.model import BounceClass, BounceReport, Kind, StatusCode
+from dsnwatch.records import PastEvent
 from dsnwatch.store import new_id
 from dsnwatch.store.statements import PIECE
 from tests.databases import rows

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from dsnwatch.events import EVENTS, Event, FailureData, FeedbackData, MailData, SuppressionData
-from dsnwatch.model import News
+from dsnwatch.records import News
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from dsnwatch.hooks.payloads import Body, Context, read
-from dsnwatch.model import News
+from dsnwatch.records import News
 from dsnwatch.rfc.json_text import to_json
 
 

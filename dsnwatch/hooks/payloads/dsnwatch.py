@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dsnwatch.hooks.payloads import Body, Context
-from dsnwatch.model import News
+from dsnwatch.records import News
 
 
 def render(news: Sequence[News], context: Context) -> Body:  # noqa: ARG001  the format's signature

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from dsnwatch.hooks.payloads import Body, Context, failure, feedback, read, suppression
-from dsnwatch.model import News
+from dsnwatch.records import News
 from dsnwatch.rfc.json_text import to_json
 
 _TYPES = {

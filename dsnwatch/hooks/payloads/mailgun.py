@@ -10,7 +10,7 @@ from datetime import datetime
 
 from dsnwatch.events import Event
 from dsnwatch.hooks.payloads import Body, Context, failure, feedback, read
-from dsnwatch.model import News
+from dsnwatch.records import News
 from dsnwatch.rfc.address import domain_of
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.rules.names import Mailgun, kind_names, names_of

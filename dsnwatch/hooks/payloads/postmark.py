@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dsnwatch.events import Event, FeedbackData
 from dsnwatch.hooks.payloads import Body, Context, failure, feedback, number, read, suppression
-from dsnwatch.model import News
+from dsnwatch.records import News
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.rules.names import Postmark, kind_names, names_of
 

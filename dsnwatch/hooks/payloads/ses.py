@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from dsnwatch.events import Event
 from dsnwatch.hooks.payloads import Body, Context, failure, feedback, read
-from dsnwatch.model import News
+from dsnwatch.records import News
 from dsnwatch.rfc.json_text import to_json
 from dsnwatch.rules.names import names_of
 
