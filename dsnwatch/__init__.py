@@ -7,7 +7,7 @@ for, so that the command line starts fast.
 TYPE_CHECKING = False  # as in `typing`, which takes as long to load as all else of `--version`
 if TYPE_CHECKING:
     from dsnwatch.model import Reading
-    from dsnwatch.reading import Reader
+    from dsnwatch.reading.reader import Reader
 
 __version__ = "0.1.0"
 __all__ = ["Reader", "Reading", "__version__", "parse"]
@@ -29,7 +29,7 @@ def parse(data: bytes) -> "Reading":
     """
     if not isinstance(data, (bytes, bytearray)):
         raise TypeError(f"parse takes the octets of a message, not {type(data).__name__}")
-    from dsnwatch.reading import built_in  # noqa: PLC0415  loads all the rules
+    from dsnwatch.reading.reader import built_in  # noqa: PLC0415  loads all the rules
 
     return built_in().read(bytes(data))
 
@@ -37,7 +37,7 @@ def parse(data: bytes) -> "Reading":
 def __getattr__(name: str) -> object:
     """Load a name of `__all__` when it is first asked for."""
     if name == "Reader":
-        from dsnwatch.reading import Reader  # noqa: PLC0415  loads all the rules
+        from dsnwatch.reading.reader import Reader  # noqa: PLC0415  loads all the rules
 
         return Reader
     if name == "Reading":

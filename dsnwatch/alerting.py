@@ -33,8 +33,8 @@ from dsnwatch.store.tally import QUARANTINED
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
-    from dsnwatch.config import Configuration
-    from dsnwatch.config_alerts import AlertsSection
+    from dsnwatch.config.alerts import AlertsSection
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.events import AlertData, PauseData
     from dsnwatch.store import Store
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import sqrt
 
-from dsnwatch.config_alerts import AlertsSection
+from dsnwatch.config.alerts import AlertsSection
 
 
 class Severity(StrEnum):

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from dsnwatch.config_trust import AttributionSection, StreamSection, TrustSection
-from dsnwatch.details import NOTHING, details
+from dsnwatch.config.trust import AttributionSection, StreamSection, TrustSection
 from dsnwatch.matching import event_key
 from dsnwatch.model import Action, BounceReport, Kind, RawMessage, Reading, RecipientStatus, Trust
+from dsnwatch.reading.details import NOTHING, details
 from dsnwatch.records import Attribution, BounceEvent
 from dsnwatch.rfc.address import domain_of, find_all, like, normalise
 from dsnwatch.rfc.address import key as address_key

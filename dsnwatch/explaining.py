@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dsnwatch import details
 from dsnwatch.errors import UsageError
 from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
 from dsnwatch.nearest import nearest
 from dsnwatch.policy import PRESETS, Policy, decide
-from dsnwatch.reading import contract
+from dsnwatch.reading import details
+from dsnwatch.reading.reader import contract
 from dsnwatch.records import BounceEvent, Decision
 from dsnwatch.rfc.date import rfc3339
 from dsnwatch.rfc.status_code import from_field, told
@@ -17,7 +17,7 @@ from dsnwatch.rules.findings import FORMS
 if TYPE_CHECKING:
     from dsnwatch.attribute import Attributor
     from dsnwatch.model import RawMessage
-    from dsnwatch.reading import Explained, Explanation, Reader, Step
+    from dsnwatch.reading.reader import Explained, Explanation, Reader, Step
 
 Decided = list[tuple[BounceEvent, dict[str, Decision]]]
 """Each event of a message, and what each policy decides on it; "" is the one in force."""

@@ -10,7 +10,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from dsnwatch.changes import Changes
-from dsnwatch.config_values import duration_text
+from dsnwatch.config.values import duration_text
 from dsnwatch.errors import StoreError
 from dsnwatch.matching import first_sent_key
 from dsnwatch.policy.guards import USUAL_DAYS, hour_of
@@ -19,7 +19,7 @@ from dsnwatch.store.figure_answers import HOURS_KEPT
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
-    from dsnwatch.config import Settings
+    from dsnwatch.config.settings import Settings
     from dsnwatch.store import Store, Writer
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from dsnwatch.store.changes import changes_at
 from dsnwatch.store.lookup import HeldLookup
 
 if TYPE_CHECKING:
-    from dsnwatch.config_lookup import ExportSection, LookupSection
+    from dsnwatch.config.lookup import ExportSection, LookupSection
     from dsnwatch.store import Store
 
 log = logging.getLogger(__name__)

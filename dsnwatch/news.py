@@ -8,7 +8,6 @@ import json
 from base64 import b64encode
 from datetime import UTC, datetime
 
-from dsnwatch.details import as_dict
 from dsnwatch.events import (
     VERSION,
     AlertData,
@@ -20,6 +19,7 @@ from dsnwatch.events import (
     SuppressionData,
 )
 from dsnwatch.model import BounceClass, BounceReport, Kind, RawMessage
+from dsnwatch.reading.details import as_dict
 from dsnwatch.records import BounceEvent, DecisionAction, News, StoredEvent, Suppression
 from dsnwatch.rfc.address import key
 from dsnwatch.rfc.headers import head_of

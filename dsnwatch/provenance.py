@@ -16,7 +16,7 @@ from dsnwatch.rfc.dkim import KeyText, returned_blocks, signed_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dsnwatch.config import Configuration
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.store import Writer
 
 _STRONGER = frozenset({Trust.SIGNED, Trust.MATCHED})

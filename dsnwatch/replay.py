@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from dsnwatch.classify import classify
-from dsnwatch.details import NOTHING, details
 from dsnwatch.model import BounceReport, Kind, Verdict
 from dsnwatch.news import news_of_change, suppression_by
 from dsnwatch.policy import Policy, merge, running
 from dsnwatch.policy.again import again, longest
+from dsnwatch.reading.classify import classify
+from dsnwatch.reading.details import NOTHING, details
 from dsnwatch.records import DecisionAction, News, StoredEvent, Suppression
 from dsnwatch.revival import settled_at
 from dsnwatch.store import new_id

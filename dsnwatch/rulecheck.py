@@ -5,8 +5,8 @@ Pure: rules in, findings out. What can be seen in the rows alone is in `rules/fi
 
 from collections.abc import Iterator
 
-from dsnwatch.classify import classify
 from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus, StatusCode, Verdict
+from dsnwatch.reading.classify import classify
 from dsnwatch.rfc.status_code import codes, from_field
 from dsnwatch.rules import Rules
 from dsnwatch.rules.causes import Cause

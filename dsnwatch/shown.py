@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dsnwatch import details
+from dsnwatch.reading import details
 from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from dsnwatch.store.duties import Duty
 from dsnwatch.store.location import state_folder
 
 if TYPE_CHECKING:
-    from dsnwatch.config import Configuration
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.store import Store
 
 log = logging.getLogger(__name__)

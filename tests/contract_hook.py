@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.config_hook import HookSection
+from dsnwatch.config.hook import HookSection
 from dsnwatch.errors import HookError
 from dsnwatch.hooks import Delivery, Hook
 from dsnwatch.records import DecisionAction, News

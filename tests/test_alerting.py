@@ -9,7 +9,7 @@ import pytest
 
 from dsnwatch.alerting import Alerting, AlertingPart, time_of
 from dsnwatch.alerts import State, Step, state_of
-from dsnwatch.config_alerts import AlertsSection
+from dsnwatch.config.alerts import AlertsSection
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.model import BounceClass, Kind
 from dsnwatch.store import HookState, Store, open_store

@@ -23,7 +23,7 @@ from dsnwatch.alerts import (
     state_of,
     step,
 )
-from dsnwatch.config_alerts import AlertsSection
+from dsnwatch.config.alerts import AlertsSection
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnwatch import config, config_file, config_policy, config_values
+from dsnwatch.config import document, policy, settings, values
 from dsnwatch.errors import ConfigError
+from dsnwatch.policy import Policy
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +18,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the machine's own configuration out."""
     for name in ("DSNWATCH_CONFIG", "DSNWATCH_STORE__URL", "CREDENTIALS_DIRECTORY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(config_file, "DEFAULT_PATH", tmp_path / "etc" / "dsnwatch.toml")
+    monkeypatch.setattr(document, "DEFAULT_PATH", tmp_path / "etc" / "dsnwatch.toml")
 
 
 def a_file(tmp_path: Path, text: str) -> Path:
@@ -28,14 +29,14 @@ def a_file(tmp_path: Path, text: str) -> Path:
 
 def complaint(tmp_path: Path, text: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        config.load(a_file(tmp_path, text))
+        settings.load(a_file(tmp_path, text))
     said = str(caught.value)
     assert "\n" not in said
     return said.removeprefix(str(tmp_path / "dsnwatch.toml"))
 
 
 def test_without_a_file_the_defaults_hold() -> None:
-    found = config.load()
+    found = settings.load()
     assert found.file.path is None
     assert found.store_url() is None
     assert found.settings.policy.preset == "default"
@@ -45,36 +46,36 @@ def test_without_a_file_the_defaults_hold() -> None:
 
 def test_node_is_the_host_name_where_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "mx1")
-    assert config.load().node == "mx1"
+    assert settings.load().node == "mx1"
 
 
 def test_option_goes_before_variable_goes_before_default_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = [tmp_path / name for name in ("argument.toml", "variable.toml")]
-    default = config_file.DEFAULT_PATH
+    default = document.DEFAULT_PATH
     default.parent.mkdir()
     for path in (*places, default):
         path.write_text(f'node = "{path.stem}"')
-    assert config.load().node == "dsnwatch"
+    assert settings.load().node == "dsnwatch"
     monkeypatch.setenv("DSNWATCH_CONFIG", str(places[1]))
-    assert config.load().node == "variable"
-    assert config.load(places[0]).node == "argument"
+    assert settings.load().node == "variable"
+    assert settings.load(places[0]).node == "argument"
 
 
 def test_named_file_that_is_missing_is_an_error_that_says_who_named_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ConfigError, match="--config"):
-        config.load(tmp_path / "none.toml")
+        settings.load(tmp_path / "none.toml")
     monkeypatch.setenv("DSNWATCH_CONFIG", str(tmp_path / "none.toml"))
     with pytest.raises(ConfigError, match="DSNWATCH_CONFIG"):
-        config.load()
+        settings.load()
 
 
 def test_folder_in_place_of_the_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        config.load(tmp_path)
+        settings.load(tmp_path)
 
 
 def test_environment_goes_before_the_file_key_by_key(
@@ -82,7 +83,7 @@ def test_environment_goes_before_the_file_key_by_key(
 ) -> None:
     path = a_file(tmp_path, '[keep]\nevents = "100d"\nraw_messages = "10d"\n')
     monkeypatch.setenv("DSNWATCH_KEEP__EVENTS", "7d")
-    keep = config.load(path).settings.keep
+    keep = settings.load(path).settings.keep
     assert keep.events == timedelta(days=7)
     assert keep.raw_messages == timedelta(days=10)
 
@@ -121,7 +122,7 @@ def test_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "dsnwatch.toml"
     path.write_bytes(b'node = "\xff"')
     with pytest.raises(ConfigError, match="UTF-8"):
-        config.load(path)
+        settings.load(path)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_unknown_environment_variable_is_an_error_with_the_nearest_one(
 ) -> None:
     monkeypatch.setenv(name, "x")
     with pytest.raises(ConfigError, match=rf"\${name}: no such option; did you mean '{near}'"):
-        config.load()
+        settings.load()
 
 
 @pytest.mark.parametrize("name", ["DSNWATCH_REQUIRE_SERVERS", "DSNWATCH_HOME", "DSNWATCHDOG"])
@@ -146,7 +147,7 @@ def test_environment_variable_of_another_program_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "1")
-    config.load()
+    settings.load()
 
 
 def test_wrong_value_in_the_environment_is_laid_at_its_door(
@@ -154,11 +155,11 @@ def test_wrong_value_in_the_environment_is_laid_at_its_door(
 ) -> None:
     monkeypatch.setenv("DSNWATCH_KEEP__EVENTS", "soon")
     with pytest.raises(ConfigError, match=r"^\$DSNWATCH_KEEP__EVENTS: keep.events: 'soon'"):
-        config.load(a_file(tmp_path, '[keep]\nevents = "30d"\n'))
+        settings.load(a_file(tmp_path, '[keep]\nevents = "30d"\n'))
 
 
 def test_only_never_keeps_for_ever(tmp_path: Path) -> None:
-    keep = config.load(a_file(tmp_path, '[keep]\nevents = "never"\n')).settings.keep
+    keep = settings.load(a_file(tmp_path, '[keep]\nevents = "never"\n')).settings.keep
     assert keep.events is None
 
 
@@ -172,7 +173,7 @@ def test_password_comes_from_the_credentials_directory(
     path = a_file(
         tmp_path, '[store]\nurl = "postgresql://me@db.example.net/x"\npassword_file = "db"'
     )
-    assert config.load(path).store_url() == "postgresql://me:p%40ss%2Fw%3Ard@db.example.net/x"
+    assert settings.load(path).store_url() == "postgresql://me:p%40ss%2Fw%3Ard@db.example.net/x"
 
 
 def test_password_comes_from_beside_the_file_without_systemd(tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_password_comes_from_beside_the_file_without_systemd(tmp_path: Path) -> 
     path = a_file(
         tmp_path, '[store]\nurl = "postgresql://me@db.example.net/x"\npassword_file = "db"'
     )
-    assert config.load(path).store_url() == "postgresql://me:secret@db.example.net/x"
+    assert settings.load(path).store_url() == "postgresql://me:secret@db.example.net/x"
 
 
 @pytest.mark.parametrize("content", [None, ""])
@@ -193,7 +194,7 @@ def test_missing_or_empty_password_file_names_line_and_key(
         tmp_path, '[store]\nurl = "postgresql://me@db.example.net/x"\npassword_file = "db"'
     )
     with pytest.raises(ConfigError, match=r"line 3: store.password_file: .*db "):
-        config.load(path).store_url()
+        settings.load(path).store_url()
 
 
 def test_password_file_without_a_user_to_use_it_for_is_an_error(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_values_shown_hide_passwords_and_say_where_they_come_from(
 ) -> None:
     monkeypatch.setenv("DSNWATCH_NODE", "mx2")
     path = a_file(tmp_path, '[store]\nurl = "postgresql://me:secret@db.example.net/x"\n')
-    shown = {key: (value, origin) for key, value, origin in config.load(path).values()}
+    shown = {key: (value, origin) for key, value, origin in settings.load(path).values()}
     assert shown["store.url"] == ("postgresql://me:***@db.example.net/x", f"{path}, line 2")
     assert shown["node"] == ("mx2", "$DSNWATCH_NODE")
     assert shown["keep.events"] == ("400d", "default")
@@ -214,20 +215,20 @@ def test_values_shown_hide_passwords_and_say_where_they_come_from(
 
 def test_rules_lie_beside_the_file_by_default(tmp_path: Path) -> None:
     path = a_file(tmp_path, "")
-    assert config.load(path).rules_directory() is None
+    assert settings.load(path).rules_directory() is None
     (tmp_path / "rules.d").mkdir()
-    assert config.load(path).rules_directory() == tmp_path / "rules.d"
+    assert settings.load(path).rules_directory() == tmp_path / "rules.d"
 
 
 def test_configured_rules_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
     path = a_file(tmp_path, '[rules]\ndirectory = "mine"\n')
     with pytest.raises(ConfigError, match=r"line 2: rules.directory: .*mine is no folder"):
-        config.load(path).rules_directory()
+        settings.load(path).rules_directory()
 
 
 def test_every_option_has_description_unit_and_default() -> None:
-    many = tuple(f"{name}." for name, repeated in config.sections() if repeated)
-    for key, info in config.options():
+    many = tuple(f"{name}." for name, repeated in settings.sections() if repeated)
+    for key, info in settings.options():
         assert info.description, key
         assert isinstance(info.json_schema_extra, dict), key
         assert info.json_schema_extra["unit"], key
@@ -238,10 +239,10 @@ def test_store_url_alone_is_what_the_whole_configuration_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = a_file(tmp_path, '[store]\nurl = "sqlite:////a.db"\n')
-    assert config_file.store_url(config_file.read(path), {}) == config.load(path).store_url()
+    assert document.store_url(document.read(path), {}) == settings.load(path).store_url()
     monkeypatch.setenv("DSNWATCH_STORE__URL", "sqlite:////b.db")
     environ = {"DSNWATCH_STORE__URL": "sqlite:////b.db"}
-    assert config_file.store_url(config_file.read(path), environ) == config.load(path).store_url()
+    assert document.store_url(document.read(path), environ) == settings.load(path).store_url()
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def test_store_url_alone_is_what_the_whole_configuration_says(
     ],
 )
 def test_length_of_time_is_read(text: str, meant: timedelta) -> None:
-    assert config_values.duration(text) == meant
+    assert values.duration(text) == meant
 
 
 @pytest.mark.parametrize(
@@ -264,32 +265,31 @@ def test_length_of_time_is_read(text: str, meant: timedelta) -> None:
 )
 def test_what_is_no_length_of_time_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"time|counted"):
-        config_values.duration(text)
+        values.duration(text)
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=9999)))
 def test_written_length_of_time_is_read_back(value: timedelta) -> None:
     whole = value - value % timedelta(milliseconds=1)
-    assert config_values.duration(config_values.duration_text(whole)) == whole
+    assert values.duration(values.duration_text(whole)) == whole
 
 
 def test_line_is_found_behind_strings_over_lines_and_in_arrays_of_tables() -> None:
     text = 'a = """\n[x]\nb = 1\n"""\n[[m]]\nname = "1"\n[[m]]\nname = "2"\n[m.sub]\nk = 1\n'
-    assert config_file.line_of(text, ("m", 0, "name")) == 6
-    assert config_file.line_of(text, ("m", 1, "name")) == 8
-    assert config_file.line_of(text, ("m", 1, "sub", "k")) == 10
-    assert config_file.line_of(text, ("x", "b")) is None
+    assert document.line_of(text, ("m", 0, "name")) == 6
+    assert document.line_of(text, ("m", 1, "name")) == 8
+    assert document.line_of(text, ("m", 1, "sub", "k")) == 10
+    assert document.line_of(text, ("x", "b")) is None
 
 
 @given(st.text(max_size=200), st.lists(st.text(max_size=5), max_size=3))
 def test_any_text_is_searched_without_raising(text: str, key: list[str]) -> None:
-    config_file.line_of(text, key)
+    document.line_of(text, key)
 
 
 def test_presets_are_those_of_the_policy() -> None:
-    policy = pytest.importorskip("dsnwatch.policy")
-    for name in get_args(config_policy.Preset):
-        assert policy.Policy.preset(name)
+    for name in get_args(policy.Preset):
+        assert Policy.preset(name)
 
 
 @pytest.mark.parametrize(
@@ -303,5 +303,5 @@ def test_secret_of_systemd_goes_before_the_one_beside_the_file(
         place.parent.mkdir(parents=True)
         place.write_text(f"{place.relative_to(tmp_path).parts[0]}\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
-    configuration = config.load(a_file(tmp_path / "etc", ""))
+    configuration = settings.load(a_file(tmp_path / "etc", ""))
     assert configuration.secret(Path("secrets/imap"), "mailbox.0.password_file") == found_in

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dsnwatch.details import MAX_WAIT, NOTHING, as_dict, details, of_dict
 from dsnwatch.model import Action, BounceClass, Details, Fault, RecipientStatus, Verdict
+from dsnwatch.reading.details import MAX_WAIT, NOTHING, as_dict, details, of_dict
 from dsnwatch.rules.blocklists import blocklists
 
 BLAMED = Verdict(

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
-from dsnwatch import cli, config, config_file
-from dsnwatch.classify import classify
+from dsnwatch import cli
+from dsnwatch.config import document, settings
 from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
 from dsnwatch.policy import PRESETS, Policy
+from dsnwatch.reading.classify import classify
 from dsnwatch.rules import load
 from dsnwatch.rules.causes import SHAPE as CAUSE_KEYS
 from dsnwatch.rules.dialects import _PLACES, _SIGNS
@@ -100,12 +101,12 @@ SAMPLES: dict[str, object] = {
 
 
 def test_every_option_has_its_heading_and_every_heading_an_option() -> None:
-    assert list(sections("configuration.md")) == [key for key, _ in config.options()]
+    assert list(sections("configuration.md")) == [key for key, _ in settings.options()]
 
 
-@pytest.mark.parametrize("key", [key for key, _ in config.options()])
+@pytest.mark.parametrize("key", [key for key, _ in settings.options()])
 def test_option_is_told_with_its_unit_and_default(key: str) -> None:
-    info = dict(config.options())[key]
+    info = dict(settings.options())[key]
     assert isinstance(info.json_schema_extra, dict)
     told = " ".join(sections("configuration.md")[key].split())
     assert f"**Unit:** {info.json_schema_extra['unit']}" in told
@@ -119,9 +120,9 @@ def default_of(key: str, info: FieldInfo) -> str:
     if info.default is None:
         return "not set"
     section, _, name = key.rpartition(".")
-    many = dict(config.sections()).get(section, False)
-    settings = config.Settings(**SAMPLES) if many else config.Settings()  # type: ignore[arg-type]  # as the file gives it
-    shown = config.Configuration(settings, config_file.ConfigFile()).values()
+    many = dict(settings.sections()).get(section, False)
+    values = settings.Settings(**SAMPLES) if many else settings.Settings()  # type: ignore[arg-type]  # as the file gives it
+    shown = settings.Configuration(values, document.ConfigFile()).values()
     value = {key: value for key, value, _ in shown}[f"{section}.0.{name}" if many else key]
     return f"`{json.dumps(value)}`"
 
@@ -133,14 +134,14 @@ def test_configuration_shown_is_one(tmp_path: Path, document: str) -> None:
     for block in shown:
         path = tmp_path / "dsnwatch.toml"
         path.write_text(block)
-        config.load(path)
+        settings.load(path)
 
 
 def test_policy_shown_is_one(tmp_path: Path) -> None:
     for block in blocks(text_of("policy.md"), "toml"):
         path = tmp_path / "dsnwatch.toml"
         path.write_text(block)
-        loaded = config.load(path)
+        loaded = settings.load(path)
         Policy.of(loaded.settings.policy, loaded.file.place)
 
 
@@ -281,8 +282,8 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_into_documents_meet_a_heading(path: Path) -> None:
-    for document, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text()):
-        there = (path.parent / document if document else path).read_text()
+    for page, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text()):
+        there = (path.parent / page if page else path).read_text()
         headings = re.findall(r"^#+ (.*)$", there, flags=re.MULTILINE)
         assert anchor in {as_anchor(title) for title in headings}
 

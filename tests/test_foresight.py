@@ -11,7 +11,7 @@ from dsnwatch.foresight import Difference, Foreseen, Foresight
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Sign
 from dsnwatch.revival import revive
 from dsnwatch.store import Store, open_store

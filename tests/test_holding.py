@@ -12,7 +12,7 @@ from dsnwatch.holding import Holding
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import DecisionAction
 from dsnwatch.store import EventFilter, Hold, Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions

@@ -28,7 +28,7 @@ from dsnwatch.model import (
     Trust,
 )
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Decision, DecisionAction, Receipt, ReceiptState, Suppression
 from dsnwatch.store import EventFilter, Store, SuppressionFilter, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions, types_named

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dsnwatch.changes import Changes
-from dsnwatch.config import Settings
+from dsnwatch.config.settings import Settings
 from dsnwatch.ingest import Ingest
 from dsnwatch.keeping import Keeper, Sweep
 from dsnwatch.matching import message_key, sent_key
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.policy.guards import hour_of
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Suppression
 from dsnwatch.store import EventFilter, Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions

@@ -49,7 +49,7 @@ def test_import_of_the_package_loads_nothing_of_it() -> None:
 
 def test_name_stays_the_function_whatever_is_loaded_behind_it() -> None:
     import dsnwatch.cli.parse  # noqa: PLC0415  a module of this name in another folder
-    import dsnwatch.report  # noqa: PLC0415  what reads behind it
+    import dsnwatch.reading.report  # noqa: PLC0415  what reads behind it
 
     assert dsnwatch.parse is parse
     assert callable(dsnwatch.parse)

@@ -12,7 +12,7 @@ from dsnwatch.changes import Changes
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Suppression
 from dsnwatch.replay import Consequence, Effect, Replay
 from dsnwatch.rules import Rules

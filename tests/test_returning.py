@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dsnwatch.changes import Changes
-from dsnwatch.config_policy import ComingBackSection
+from dsnwatch.config.policy import ComingBackSection
 from dsnwatch.ingest import Ingest
 from dsnwatch.keeping import Sweep
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Sign, Suppression
 from dsnwatch.returning import Rest, returning, try_again
 from dsnwatch.revival import revive

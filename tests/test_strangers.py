@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnwatch import prose, sender, ses
 from dsnwatch.model import Action
+from dsnwatch.reading import prose, sender, ses
 from dsnwatch.rfc import (
     address,
     auto_submitted,

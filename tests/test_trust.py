@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnwatch import config
 from dsnwatch.attribute import Attributor
-from dsnwatch.config_policy import PolicySection
-from dsnwatch.config_trust import AttributionSection, TrustSection
+from dsnwatch.config import settings
+from dsnwatch.config.policy import PolicySection
+from dsnwatch.config.trust import AttributionSection, TrustSection
 from dsnwatch.errors import ConfigError
 from dsnwatch.ingest import Ingest
 from dsnwatch.matching import message_key, sent_key
@@ -35,7 +35,7 @@ from dsnwatch.model import (
 )
 from dsnwatch.policy import Policy
 from dsnwatch.provenance import attributor_of
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Attribution, Sign
 from dsnwatch.revival import revive
 from dsnwatch.rfc.dkim import signed_for
@@ -314,7 +314,7 @@ def trust_of(tmp_path: Path, data: bytes, text: str, asked: dict[str, str] | Non
     path = tmp_path / "dsnwatch.toml"
     path.write_text(text)
     ask = None if asked is None else asked.get
-    attributor = attributor_of(config.load(path), ask)
+    attributor = attributor_of(settings.load(path), ask)
     raw = RawMessage(data, "here", "imap", TODAY)
     (event,) = attributor.events_of(raw, READER.read(data), "f" * 64, TODAY)
     return event.attribution.trust

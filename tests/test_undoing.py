@@ -11,7 +11,7 @@ from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.policy.guards import fingerprint
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Suppression
 from dsnwatch.store import EventFilter, Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.alerting import FRESH, alerts_and_holds, time_of
 from dsnwatch.checkup.finding import Finding, look, well, wrong
-from dsnwatch.config_listener import place_of
+from dsnwatch.config.listener import place_of
 from dsnwatch.errors import StoreError
 from dsnwatch.store import MessageFilter
 
 if TYPE_CHECKING:
-    from dsnwatch.config_listener import ListenerSection
+    from dsnwatch.config.listener import ListenerSection
     from dsnwatch.store import Store
 
 _GIB = 1 << 30

@@ -15,7 +15,7 @@ from dsnwatch.cli.place import Place
 from dsnwatch.errors import ConfigError, DsnwatchError, UnavailableError
 
 if TYPE_CHECKING:
-    from dsnwatch.config import Configuration
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.lookup.resolver import Asking
     from dsnwatch.store import Store
 

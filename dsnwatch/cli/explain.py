@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dsnwatch.model import RawMessage
-    from dsnwatch.reading import Explained, Explanation
+    from dsnwatch.reading.reader import Explained, Explanation
     from dsnwatch.records import BounceEvent, Decision
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -158,7 +158,7 @@ def _short(prose: str) -> str:
 
 
 def _show_details(event: "BounceEvent") -> None:
-    from dsnwatch.details import NOTHING, as_dict  # noqa: PLC0415  not for --help
+    from dsnwatch.reading.details import NOTHING, as_dict  # noqa: PLC0415  not for --help
     from dsnwatch.rules.blocklists import blocklists  # noqa: PLC0415  likewise
 
     if event.details == NOTHING:

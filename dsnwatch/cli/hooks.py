@@ -24,7 +24,7 @@ from dsnwatch.subscriptions import Subscriptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dsnwatch.config_hook import HookSection
+    from dsnwatch.config.hook import HookSection
     from dsnwatch.store import Backlog, DeadLetter, Store
 
 app = typer.Typer(

@@ -146,7 +146,7 @@ def _answers(
     Raises:
         UsageError: An answer is none of those there are, or nobody is there to be asked.
     """
-    from dsnwatch.config_policy import Preset  # noqa: PLC0415  pydantic, not for --help
+    from dsnwatch.config.policy import Preset  # noqa: PLC0415  pydantic, not for --help
 
     def ask(name: str, question: str, *, default: str = "", of: tuple[str, ...] = ()) -> str:
         value = given[name]
@@ -207,8 +207,8 @@ def _try(answers: Answers, *, test: bool) -> None:
     Raises:
         DsnwatchError: Something is wrong with it; says that nothing was written.
     """
-    from dsnwatch import config  # noqa: PLC0415  not for --help
     from dsnwatch.cli.mailbox import steps  # noqa: PLC0415  likewise
+    from dsnwatch.config import settings  # noqa: PLC0415  not for --help
     from dsnwatch.store import open_store  # noqa: PLC0415  likewise
 
     with TemporaryDirectory(prefix="dsnwatch-init-") as name:
@@ -217,7 +217,7 @@ def _try(answers: Answers, *, test: bool) -> None:
         path = folder / init_files.CONFIGURATION
         path.write_text(init_files.configuration(answers), encoding="utf-8")
         try:
-            loaded = config.load(path)
+            loaded = settings.load(path)
             if answers.source == "mailbox" and test:
                 store = open_store(str(folder / "try.db"))
                 try:

@@ -6,7 +6,7 @@ from dsnwatch.cli.output import fields, folded, line
 
 if TYPE_CHECKING:
     from dsnwatch.model import Match
-    from dsnwatch.reading import Explained
+    from dsnwatch.reading.reader import Explained
 
 _AROUND = 60
 """How many characters of the text are shown on each side of what matched."""

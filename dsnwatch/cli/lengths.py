@@ -11,7 +11,7 @@ def since_option(text: str) -> timedelta:
     Raises:
         UsageError: It is no length of time, or none at all.
     """
-    from dsnwatch.config_values import duration  # noqa: PLC0415  pydantic
+    from dsnwatch.config.values import duration  # noqa: PLC0415  pydantic
 
     try:
         length = duration(text)

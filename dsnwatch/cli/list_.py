@@ -294,7 +294,7 @@ def _server(text: str) -> tuple[str, int]:
 
 
 def _seconds(text: str) -> float:
-    from dsnwatch.config_values import duration  # noqa: PLC0415  pydantic
+    from dsnwatch.config.values import duration  # noqa: PLC0415  pydantic
 
     try:
         length = duration(text)

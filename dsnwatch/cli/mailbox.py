@@ -14,8 +14,8 @@ from dsnwatch.cli.place import Place
 from dsnwatch.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from dsnwatch.config import Configuration
-    from dsnwatch.config_mailbox import MailboxSection
+    from dsnwatch.config.mailbox import MailboxSection
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.sources.imap import ImapSource
     from dsnwatch.sources.imap_folders import Folder
     from dsnwatch.store import Store
@@ -102,8 +102,8 @@ def once(
     verbose: VerboseOption = False,
 ) -> None:
     """Sweep, and show the figures."""
-    from dsnwatch.service import sweep_once  # noqa: PLC0415  not for --help
-    from dsnwatch.service_parts import Loaded  # noqa: PLC0415  likewise
+    from dsnwatch.service.daemon import sweep_once  # noqa: PLC0415  not for --help
+    from dsnwatch.service.parts import Loaded  # noqa: PLC0415  likewise
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)

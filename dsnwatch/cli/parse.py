@@ -48,7 +48,7 @@ def parse(
     verbose: VerboseOption = False,
 ) -> int:
     """Print one JSON object, or one small table, a message."""
-    from dsnwatch.reading import contract  # noqa: PLC0415  loads all the rules
+    from dsnwatch.reading.reader import contract  # noqa: PLC0415  loads all the rules
     from dsnwatch.sources.files import read  # noqa: PLC0415  not for --help
 
     reader = Place(ctx, config=config, verbose=verbose).reader()

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dsnwatch import config_file
 from dsnwatch.cli.output import say
+from dsnwatch.config import document
 from dsnwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from dsnwatch.attribute import Attributor
-    from dsnwatch.config import Configuration
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.policy import Policy
-    from dsnwatch.reading import Reader
+    from dsnwatch.reading.reader import Reader
     from dsnwatch.store import Store
     from dsnwatch.subscriptions import Subscriptions
 
@@ -59,11 +59,11 @@ class Place:
         """The whole configuration, checked.
 
         Raises:
-            ConfigError: As `config.load` has it.
+            ConfigError: As `settings.load` has it.
         """
-        from dsnwatch import config  # noqa: PLC0415  pydantic costs ten bare Pythons
+        from dsnwatch.config import settings  # noqa: PLC0415  pydantic costs ten bare Pythons
 
-        loaded = config.load(self._config)
+        loaded = settings.load(self._config)
         self._say_config(loaded.file.path)
         return loaded
 
@@ -75,9 +75,9 @@ class Place:
         """Find the same without checking the rest of the configuration, and so much faster."""
         if self._store:
             return self._store
-        file = config_file.read(config_file.find(self._config, os.environ))
+        file = document.read(document.find(self._config, os.environ))
         self._say_config(file.path)
-        url = config_file.store_url(file, os.environ) or _default_url()
+        url = document.store_url(file, os.environ) or _default_url()
         # What a server wants to know (a password) stands in more than one option.
         return self.store_url() if url.startswith("postgres") else url
 
@@ -111,7 +111,7 @@ class Place:
             ConfigError: A row of theirs is wrong.
             UsageError: The folder given is none.
         """
-        from dsnwatch.reading import Reader  # noqa: PLC0415  loads all the rules
+        from dsnwatch.reading.reader import Reader  # noqa: PLC0415  loads all the rules
 
         if rules is not None and not rules.is_dir():
             raise UsageError(f"--rules {rules}: is no folder; name one with .toml files in it")

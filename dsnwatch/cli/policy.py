@@ -14,7 +14,7 @@ from dsnwatch.errors import UsageError
 from dsnwatch.rfc.date import rfc3339
 
 if TYPE_CHECKING:
-    from dsnwatch.config import Configuration
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.foresight import Foreseen, Foresight
     from dsnwatch.policy import Policy
     from dsnwatch.records import Suppression
@@ -168,11 +168,11 @@ def _tell(foresight: "Foresight", *, as_json: bool, days: int) -> None:
 
 
 def _draft(path: Path) -> "Configuration":
-    from dsnwatch import config  # noqa: PLC0415  pydantic costs ten bare Pythons
+    from dsnwatch.config import settings  # noqa: PLC0415  pydantic costs ten bare Pythons
 
     if not path.is_file():
         raise UsageError(f"--policy {path}: is no file; write one with a [policy] in it")
-    return config.load(path)
+    return settings.load(path)
 
 
 def _policy(configuration: "Configuration") -> "Policy":

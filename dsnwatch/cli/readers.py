@@ -22,7 +22,7 @@ from dsnwatch.rfc.mime import MAX_LOOK
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-    from dsnwatch.reading import Reader
+    from dsnwatch.reading.reader import Reader
 
 BATCH_MESSAGES = 250
 BATCH_OCTETS = 1 << 20

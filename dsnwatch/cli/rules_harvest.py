@@ -22,7 +22,7 @@ from dsnwatch.errors import SourceError
 
 if TYPE_CHECKING:
     from dsnwatch.model import RecipientStatus, Verdict
-    from dsnwatch.reading import Reader
+    from dsnwatch.reading.reader import Reader
 
 EXAMPLES = 3
 """Forms of a text that are shown with its draft."""
@@ -71,7 +71,7 @@ def harvest(
 
 
 def _stored(place: Place, reader: "Reader") -> "Iterator[tuple[RecipientStatus, Verdict]]":
-    from dsnwatch.classify import classify  # noqa: PLC0415  not for --help
+    from dsnwatch.reading.classify import classify  # noqa: PLC0415  not for --help
 
     with place.store() as opened:
         for stored, report in opened.events_with_reports():

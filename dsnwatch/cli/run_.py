@@ -10,7 +10,7 @@ from dsnwatch.cli.options import ConfigOption, StoreOption, VerboseOption
 from dsnwatch.cli.place import Place
 
 if TYPE_CHECKING:
-    from dsnwatch.service_parts import Loaded
+    from dsnwatch.service.parts import Loaded
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -33,8 +33,8 @@ def run(
     verbose: VerboseOption = False,
 ) -> None:
     """Open the store and run the service in this thread."""
-    from dsnwatch.service import serve  # noqa: PLC0415  not for --help
-    from dsnwatch.service_parts import Loaded  # noqa: PLC0415  likewise
+    from dsnwatch.service.daemon import serve  # noqa: PLC0415  not for --help
+    from dsnwatch.service.parts import Loaded  # noqa: PLC0415  likewise
 
     def load() -> "Loaded":
         place = Place(ctx, config=config, store=store, verbose=verbose)

@@ -134,7 +134,7 @@ def counts(
     verbose: VerboseOption = False,
 ) -> None:
     """Print what was sent as a table or as JSON lines."""
-    from dsnwatch.config_values import duration  # noqa: PLC0415  pydantic
+    from dsnwatch.config.values import duration  # noqa: PLC0415  pydantic
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     try:

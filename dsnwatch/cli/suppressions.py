@@ -224,7 +224,7 @@ def _address(text: str) -> str:
 
 
 def _length(text: str) -> timedelta:
-    from dsnwatch.config_values import duration  # noqa: PLC0415  pydantic, for --for alone
+    from dsnwatch.config.values import duration  # noqa: PLC0415  pydantic, for --for alone
 
     try:
         length = duration(text)

@@ -64,7 +64,7 @@ def create(
 ) -> None:
     """Write a token's hash, and print the token."""
     from dsnwatch import tokens  # noqa: PLC0415  not for --help
-    from dsnwatch.config_values import duration  # noqa: PLC0415  pydantic
+    from dsnwatch.config.values import duration  # noqa: PLC0415  pydantic
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     now = datetime.now(UTC)

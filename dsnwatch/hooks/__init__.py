@@ -22,7 +22,7 @@ from dsnwatch.records import News
 from dsnwatch.subscriptions import Subscription, Subscriptions, types_named
 
 if TYPE_CHECKING:
-    from dsnwatch.config_hook import HookSection
+    from dsnwatch.config.hook import HookSection
 
 GROUP: Final = "dsnwatch.hooks"
 """The entry points by which other packages bring kinds: a name, and what makes a hook of it."""

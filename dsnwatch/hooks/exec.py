@@ -24,7 +24,7 @@ from dsnwatch.hooks import Delivery, Secrets
 from dsnwatch.hooks.payloads import FORMATS, Context
 
 if TYPE_CHECKING:
-    from dsnwatch.config_hook import HookSection
+    from dsnwatch.config.hook import HookSection
 
 NEVER = 65
 """EX_DATAERR of sysexits.h."""

@@ -19,7 +19,7 @@ from dsnwatch.hooks import Delivery, Secrets
 from dsnwatch.hooks.payloads import FORMATS, Context
 
 if TYPE_CHECKING:
-    from dsnwatch.config_hook import HookSection
+    from dsnwatch.config.hook import HookSection
 
 
 class FileHook:

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from dsnwatch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dsnwatch.config_hook import HookSection
+    from dsnwatch.config.hook import HookSection
     from dsnwatch.hooks import Secrets
 
 Sign = Callable[[str, datetime, bytes], Sequence[tuple[str, str]]]

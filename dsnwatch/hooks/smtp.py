@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import TYPE_CHECKING
 
-from dsnwatch.config_hook import server_of
+from dsnwatch.config.hook import server_of
 from dsnwatch.errors import HookError
 from dsnwatch.events import EVENTS
 from dsnwatch.hooks import Delivery, Secrets
@@ -26,7 +26,7 @@ from dsnwatch.news import MAIL
 from dsnwatch.records import News
 
 if TYPE_CHECKING:
-    from dsnwatch.config_hook import HookSection
+    from dsnwatch.config.hook import HookSection
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dsnwatch.config_hook import HookSection
+    from dsnwatch.config.hook import HookSection
     from dsnwatch.hooks import Secrets
 
 

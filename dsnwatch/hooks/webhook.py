@@ -21,7 +21,7 @@ import httpcore2
 import httpx2
 
 from dsnwatch import __version__
-from dsnwatch.config_hook import check_url
+from dsnwatch.config.hook import check_url
 from dsnwatch.errors import ConfigError, HookError, HookGone
 from dsnwatch.hooks import Delivery, Secrets
 from dsnwatch.hooks.guarded import Deadline, GuardedTransport, Resolve, resolve
@@ -30,7 +30,7 @@ from dsnwatch.hooks.signing import Sign, signer
 from dsnwatch.hooks.tls import trusting, why
 
 if TYPE_CHECKING:
-    from dsnwatch.config_hook import HookSection
+    from dsnwatch.config.hook import HookSection
 
 # Their INFO and DEBUG lines have URLs and headers, and so secrets.
 for _name in ("httpx2", "httpcore2"):

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from dsnwatch import tending
-from dsnwatch.config_hook import HookSection
+from dsnwatch.config.hook import HookSection
 from dsnwatch.hooks import subscription_of
 from dsnwatch.http import cursors
 from dsnwatch.http.access import Reads, Rules

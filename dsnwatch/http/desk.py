@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from dsnwatch.config_web import WebSection
+from dsnwatch.config.web import WebSection
 from dsnwatch.http.keys import Keys
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.store.lookup import SuppressionLookup
 
 if TYPE_CHECKING:
-    from dsnwatch.service_parts import Loaded
+    from dsnwatch.service.parts import Loaded
     from dsnwatch.store import Store
 
 

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from dsnwatch import details
 from dsnwatch.http.api_check import address_of, is_address
 from dsnwatch.http.api_events import attached, message_of
 from dsnwatch.http.api_list import domain_of, said
@@ -16,7 +15,8 @@ from dsnwatch.http.people import Acts, Form, Looks
 from dsnwatch.http.problems import Refused
 from dsnwatch.http.render import environment, page, query
 from dsnwatch.list_changes import put, release
-from dsnwatch.reading import Explained
+from dsnwatch.reading import details
+from dsnwatch.reading.reader import Explained
 from dsnwatch.records import StoredEvent, Suppression
 from dsnwatch.rfc.address import key
 from dsnwatch.store import EventFilter, SuppressionFilter

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 
-from dsnwatch.config_hook import server_of
-from dsnwatch.config_lookup import UNIX
+from dsnwatch.config.hook import server_of
+from dsnwatch.config.lookup import UNIX
 from dsnwatch.errors import ConfigError, UnavailableError
 from dsnwatch.http.app import application
 from dsnwatch.http.desk import Desk, Lookups
@@ -22,8 +22,8 @@ from dsnwatch.http.keys import Keys
 from dsnwatch.unix_socket import listening
 
 if TYPE_CHECKING:
-    from dsnwatch.config_web import WebSection
-    from dsnwatch.service_parts import Surroundings
+    from dsnwatch.config.web import WebSection
+    from dsnwatch.service.parts import Surroundings
 
 log = logging.getLogger(__name__)
 

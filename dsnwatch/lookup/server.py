@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsnwatch.config_hook import server_of
-from dsnwatch.config_lookup import UNIX
+from dsnwatch.config.hook import server_of
+from dsnwatch.config.lookup import UNIX
 from dsnwatch.errors import UnavailableError
 from dsnwatch.lookup import Source, Wire, WireError
 from dsnwatch.unix_socket import listening
 
 if TYPE_CHECKING:
-    from dsnwatch.config_lookup import LookupSection
+    from dsnwatch.config.lookup import LookupSection
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
-from dsnwatch.config_policy import SPEAKING
+from dsnwatch.config.policy import SPEAKING
 from dsnwatch.model import Action, BounceClass, Kind, StatusCode, Trust
 from dsnwatch.policy.rule import PolicyRule
 from dsnwatch.records import Facts

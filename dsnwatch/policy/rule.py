@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
-from dsnwatch.config_policy import SPEAKING, PolicyRuleSection
+from dsnwatch.config.policy import SPEAKING, PolicyRuleSection
 from dsnwatch.model import Action, BounceClass, Fault, Kind, StatusCode, Trust
 from dsnwatch.records import DecisionAction, Facts
 

@@ -9,7 +9,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Self
 
-from dsnwatch.config_policy import (
+from dsnwatch.config.policy import (
     ComingBackSection,
     FloodSection,
     PolicyRuleSection,

@@ -8,7 +8,7 @@ from dsnwatch.model import Kind, Trust
 from dsnwatch.records import DecisionAction
 
 if TYPE_CHECKING:
-    from dsnwatch.config_policy import PolicySection
+    from dsnwatch.config.policy import PolicySection
     from dsnwatch.policy.rule import PolicyRule
     from dsnwatch.policy.table import Policy
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.config.mailbox import MailboxSection
 from dsnwatch.model import Kind, RawMessage
 from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.sources.imap_fetch import LARGEST_OCTETS, SET, fetch_whole

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from dsnwatch.config_mailbox import After
+from dsnwatch.config.mailbox import After
 from dsnwatch.sources.imap_session import Selected, Session
 
 DONE_KEYWORD: Final = "$DsnwatchDone"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.config.mailbox import MailboxSection
 from dsnwatch.sources.imap_fetch import SET
 from dsnwatch.sources.imap_folders import (
     DONE_KEYWORD,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
-from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.config.mailbox import MailboxSection
 from dsnwatch.sources.imap_answers import Fetched, read_fetch
 from dsnwatch.sources.imap_idle import Idle
 from dsnwatch.sources.imap_login import Login

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.config.mailbox import MailboxSection
 from dsnwatch.errors import ConfigError
 from dsnwatch.sources.imap_login import AccessToken, Fetch
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble

@@ -18,7 +18,7 @@ from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsnwatch.config_listener import ListenerSection, place_of
+from dsnwatch.config.listener import ListenerSection, place_of
 from dsnwatch.errors import ConfigError
 from dsnwatch.model import RawMessage
 from dsnwatch.rfc.return_path import Key, keys_of
@@ -32,7 +32,7 @@ from dsnwatch.sources.listener_wire import Patience, Wire
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from dsnwatch.config import Configuration
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.records import Receipt
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
-from dsnwatch.config_listener import ListenerSection
+from dsnwatch.config.listener import ListenerSection
 from dsnwatch.rfc.address import normalise
 from dsnwatch.rfc.return_path import Checked, Key, Validity, check, unwrap
 

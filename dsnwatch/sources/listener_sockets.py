@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 
-from dsnwatch.config_listener import Place, place_of
+from dsnwatch.config.listener import Place, place_of
 from dsnwatch.errors import ConfigError, UnavailableError
 from dsnwatch.unix_socket import listening as listening_at
 

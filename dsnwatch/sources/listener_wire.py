@@ -20,7 +20,7 @@ from dsnwatch.sources.listener_data import TOO_BIG, DataScanner, Refusal
 if TYPE_CHECKING:
     import ssl
 
-    from dsnwatch.config_listener import ListenerSection
+    from dsnwatch.config.listener import ListenerSection
     from dsnwatch.sources.listener_commands import Recipients
     from dsnwatch.sources.listener_wall import Wall
 

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from sqlalchemy import RowMapping
 
-from dsnwatch.details import NOTHING, as_dict, of_dict
 from dsnwatch.model import (
     Action,
     BounceClass,
@@ -19,6 +18,7 @@ from dsnwatch.model import (
     Trust,
     Verdict,
 )
+from dsnwatch.reading.details import NOTHING, as_dict, of_dict
 from dsnwatch.records import (
     Attribution,
     BounceEvent,

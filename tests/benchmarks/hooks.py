@@ -31,7 +31,7 @@ from pathlib import Path
 
 import httpx2
 
-from dsnwatch.config_lookup import LookupSection
+from dsnwatch.config.lookup import LookupSection
 from dsnwatch.hooks import open_hook
 from dsnwatch.lookups import server
 from dsnwatch.outbox import Worker

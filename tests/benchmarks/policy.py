@@ -30,7 +30,7 @@ from sqlmodel import Session, create_engine, select
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.store import open_store
 from dsnwatch.store.lookup import SuppressionLookup
 from dsnwatch.store.tables import SuppressionRow

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from dsnwatch.model import Kind
-from dsnwatch.prose import about, split_returned
-from dsnwatch.reading import Reader
+from dsnwatch.reading.prose import about, split_returned
+from dsnwatch.reading.reader import Reader
 from dsnwatch.rfc.address import find_all, normalise
 from dsnwatch.rfc.delivery_status import field_groups
 from dsnwatch.rfc.mime import cut, plain

@@ -15,13 +15,13 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from dsnwatch import config_file
-from dsnwatch.config import Configuration, Settings
+from dsnwatch.config import document
+from dsnwatch.config.settings import Configuration, Settings
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
-from dsnwatch.service import serve
-from dsnwatch.service_parts import Loaded, Planned, Surroundings
+from dsnwatch.reading.reader import Reader
+from dsnwatch.service.daemon import serve
+from dsnwatch.service.parts import Loaded, Planned, Surroundings
 from dsnwatch.sources.listener import Listener, listener_of
 from dsnwatch.store import open_store
 
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--unlike", type=str.encode)
     arguments = parser.parse_args()
     settings = Settings.model_validate({"listener": [arguments.section]})
-    configuration = Configuration(settings, config_file.ConfigFile())
+    configuration = Configuration(settings, document.ConfigFile())
     numbers = count(1)
 
     def unlike(

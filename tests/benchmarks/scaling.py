@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.store import open_store
 from dsnwatch.store.lookup import HeldLookup
 from dsnwatch.subscriptions import Subscription, Subscriptions

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import dsnwatch
-from dsnwatch import config_file
 from dsnwatch.__main__ import main
+from dsnwatch.config import document
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("DSNWATCH_CONFIG", "DSNWATCH_STORE__URL", "STATE_DIRECTORY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(config_file, "DEFAULT_PATH", tmp_path / "etc" / "dsnwatch.toml")
+    monkeypatch.setattr(document, "DEFAULT_PATH", tmp_path / "etc" / "dsnwatch.toml")
     monkeypatch.setenv("PYTHONPATH", str(Path(dsnwatch.__file__).parents[1]))
     monkeypatch.chdir(tmp_path)
 

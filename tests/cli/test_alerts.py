@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dsnwatch.alerting import Alerting
-from dsnwatch.config_alerts import AlertsSection
+from dsnwatch.config.alerts import AlertsSection
 from dsnwatch.store import Hold, open_store
 from tests.store.builders import an_event
 

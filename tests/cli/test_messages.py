@@ -10,7 +10,7 @@ import pytest
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import Evidence, RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.rules import load
 from dsnwatch.store import open_store
 from tests.cli.builders import a_bounce

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch import reading
 from dsnwatch.cli.output import cells_of
+from dsnwatch.reading.reader import Reader, contract
 from tests.cli.builders import UNREADABLE, a_bounce, an_mbox, many_bounces
 from tests.cli.conftest import Run
 from tests.reading.builders import FIXTURES
@@ -20,9 +20,9 @@ HOSTILE = (
 def test_parse_as_json_is_the_contract(run: Run, tmp_path: Path) -> None:
     mbox = an_mbox(tmp_path / "a.mbox", many_bounces(2))
     rows = run("parse", "--json", mbox).rows
-    reader = reading.Reader.load()
+    reader = Reader.load()
     assert rows == [
-        reading.contract(f"{mbox}#{number}", reader.read(message))
+        contract(f"{mbox}#{number}", reader.read(message))
         for number, message in enumerate(many_bounces(2), start=1)
     ]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch import config
 from dsnwatch.cli.verp import SNIPPETS
+from dsnwatch.config.settings import load
 from dsnwatch.model import Trust
 from dsnwatch.rfc.return_path import Validity, check, keys_of
 from tests.hooks.mail import Mail, MailServer, a_mail_server
@@ -63,7 +63,7 @@ def written(run: Run, configured: Path, name: str, place: Path) -> Path:
 
 def verified(configured: Path, path: str) -> str | None:
     """Give whom a return path names; it must be a valid one, made today or a moment before."""
-    found = check(path, config.load(configured).return_path_keys(), datetime.now(UTC).date())
+    found = check(path, load(configured).return_path_keys(), datetime.now(UTC).date())
     assert found.validity is Validity.VALID, path
     assert found.path is not None
     return found.path.recipient
@@ -257,7 +257,7 @@ def test_what_the_functions_make_is_checked_and_received(
 def test_what_listmonk_needs_is_a_configuration(run: Run, rotated: Path, tmp_path: Path) -> None:
     text = run("--config", rotated, "verp", "snippet", "listmonk").out
     path = written(run, rotated, "listmonk", tmp_path / "listmonk.toml")
-    loaded = config.load(path)
+    loaded = load(path)
     assert loaded.settings.attribution.campaign_headers == ("x-listmonk-campaign",)
     assert "10587" in text
 

@@ -11,7 +11,7 @@ import pytest
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.store import open_store
 from tests.crash import power
 from tests.crash.ledger import Ledger, compare, known

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 from dsnwatch.attribute import Attributor
-from dsnwatch.details import as_dict
 from dsnwatch.model import RawMessage
-from dsnwatch.reading import Reader, contract
+from dsnwatch.reading.details import as_dict
+from dsnwatch.reading.reader import Reader, contract
 from dsnwatch.sources.mbox import cut, from_line, is_dated, next_start
 
 MOST_SECONDS = 1.0

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("atheris is not installed: pip install -e '.[fuzz]'", file=sys.stderr)  # noqa: T201
         return EX_UNAVAILABLE
     with atheris.instrument_imports(include=["dsnwatch"]):
-        from dsnwatch.reading import Reader  # noqa: PLC0415  so that its coverage is counted
+        from dsnwatch.reading.reader import Reader  # noqa: PLC0415  so that its coverage is counted
         from tests.fuzz.examine import examine  # noqa: PLC0415  likewise
 
     reader = Reader.load()

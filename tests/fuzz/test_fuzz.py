@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dsnwatch.model import BounceReport, Kind, Reading
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from tests.fuzz import examine
 from tests.fuzz.reader import FIXTURES, seeds
 from tests.reading.builders import READER

@@ -12,7 +12,7 @@ from pathlib import Path
 from ssl import SSLContext
 from typing import Any
 
-from dsnwatch.config_hook import HookSection
+from dsnwatch.config.hook import HookSection
 from dsnwatch.errors import HookError
 from dsnwatch.events import VERSION
 from dsnwatch.hooks import Delivery

@@ -17,7 +17,7 @@ from dsnwatch.ingest import Ingest
 from dsnwatch.model import Kind, RawMessage
 from dsnwatch.outbox import Worker
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.store import Store
 from dsnwatch.subscriptions import Subscription, Subscriptions, types_named
 from tests.contract_hook import a_section

@@ -26,7 +26,7 @@ from django.test import RequestFactory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dsnwatch.config_hook import Format
+from dsnwatch.config.hook import Format
 from dsnwatch.errors import ConfigError
 from dsnwatch.events import BY_NAME_ONLY
 from dsnwatch.hooks import Delivery, subscription_of

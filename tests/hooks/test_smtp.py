@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from dsnwatch.config_hook import server_of
+from dsnwatch.config.hook import server_of
 from dsnwatch.errors import HookError
 from dsnwatch.hooks import Delivery
 from dsnwatch.hooks.smtp import SmtpHook, make

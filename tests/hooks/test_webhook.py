@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from dsnwatch.config_hook import HookSection
+from dsnwatch.config.hook import HookSection
 from dsnwatch.errors import ConfigError, HookError, HookGone
 from dsnwatch.hooks import Delivery
 from dsnwatch.hooks.webhook import WebhookHook, make

@@ -8,14 +8,14 @@ from starlette.testclient import TestClient
 
 from dsnwatch import tokens
 from dsnwatch.attribute import Attributor
-from dsnwatch.config import load
+from dsnwatch.config.settings import load
 from dsnwatch.http.app import application
 from dsnwatch.http.desk import Desk, Lookups
 from dsnwatch.http.keys import Keys
 from dsnwatch.model import RawMessage, Scope
 from dsnwatch.policy import Policy
-from dsnwatch.reading import built_in
-from dsnwatch.service_parts import Loaded
+from dsnwatch.reading.reader import built_in
+from dsnwatch.service.parts import Loaded
 from dsnwatch.store import Store, open_store
 
 if TYPE_CHECKING:

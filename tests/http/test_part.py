@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from dsnwatch import tokens
-from dsnwatch.config_web import WebSection
+from dsnwatch.config.web import WebSection
 from dsnwatch.model import Scope
 from tests.http.builders import NOW
 from tests.lookup.builders import a_free_port

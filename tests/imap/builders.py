@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.config.mailbox import MailboxSection
 from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import Kind, RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Receipt, ReceiptState
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import Login, Password

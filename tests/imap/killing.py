@@ -11,17 +11,17 @@ import sys
 import time
 from pathlib import Path
 
-from dsnwatch import config
+from dsnwatch.config import settings
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
-from dsnwatch.service import serve
-from dsnwatch.service_parts import Loaded
+from dsnwatch.reading.reader import Reader
+from dsnwatch.service.daemon import serve
+from dsnwatch.service.parts import Loaded
 from dsnwatch.store import open_store
 
 
 def main() -> None:
     """Obey until the end of standard input."""
-    configuration = config.load(Path(sys.argv[1]))
+    configuration = settings.load(Path(sys.argv[1]))
     loaded = Loaded(
         configuration,
         Reader.load(None),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch import cli, config_file
+from dsnwatch import cli
+from dsnwatch.config import document
 from tests.imap.builders import a_bounce
 from tests.servers.dovecot import PASSWORD, Account
 
@@ -26,7 +27,7 @@ def said(
     capsys: pytest.CaptureFixture[str],
 ) -> Said:
     """Give a function that runs a command with one mailbox configured, plus what is said."""
-    monkeypatch.setattr(config_file, "DEFAULT_PATH", tmp_path / "none")
+    monkeypatch.setattr(document, "DEFAULT_PATH", tmp_path / "none")
     path = tmp_path / "dsnwatch.toml"
     (tmp_path / "password").write_text(PASSWORD)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch import config
+from dsnwatch.config import settings
 from dsnwatch.errors import ConfigError
 from tests.test_docs import blocks, text_of
 
@@ -32,10 +32,10 @@ LEAST = '[[mailbox]]\nname = "m"\nhost = "imap.example.org"\nuser = "anne"\n'
 IN = 'password_file = "p"\n'
 
 
-def loaded(tmp_path: Path, text: str) -> config.Configuration:
+def loaded(tmp_path: Path, text: str) -> settings.Configuration:
     path = tmp_path / "dsnwatch.toml"
     path.write_text(text)
-    return config.load(path)
+    return settings.load(path)
 
 
 def complaint(tmp_path: Path, text: str) -> str:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch import service
-from dsnwatch.config import Configuration, Settings
-from dsnwatch.config_file import ConfigFile
+from dsnwatch.config.document import ConfigFile
+from dsnwatch.config.settings import Configuration, Settings
 from dsnwatch.errors import DsnwatchError, UnavailableError
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
-from dsnwatch.service import Service
-from dsnwatch.service_parts import Loaded, LoopPart, Planned, Running, ThreadPart
+from dsnwatch.reading.reader import Reader
+from dsnwatch.service import daemon
+from dsnwatch.service.daemon import Service
+from dsnwatch.service.parts import Loaded, LoopPart, Planned, Running, ThreadPart
 from tests.imap.builders import a_store
 
 
@@ -102,8 +102,8 @@ def test_part_moves_while_it_gives_signs_of_life(silent: float | None, moves: bo
 def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What systemd is told."""
     found: list[str] = []
-    monkeypatch.setattr(service, "notify", found.append)
-    monkeypatch.setattr(service, "TICK", timedelta(milliseconds=10))
+    monkeypatch.setattr(daemon, "notify", found.append)
+    monkeypatch.setattr(daemon, "TICK", timedelta(milliseconds=10))
     yield found
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -205,10 +205,10 @@ def test_notify_writes_to_systemd_and_to_nobody_else(
         listening.bind(str(tmp_path / "notify"))
         listening.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        service.notify("READY=1")
+        daemon.notify("READY=1")
         assert listening.recv(100) == b"READY=1"
-    service.notify("nobody listens")
+    daemon.notify("nobody listens")
     monkeypatch.setenv("NOTIFY_SOCKET", "@dsnwatch-test-nobody")
-    service.notify("nobody listens there either")
+    daemon.notify("nobody listens there either")
     monkeypatch.delenv("NOTIFY_SOCKET")
-    service.notify("nobody wants to know")
+    daemon.notify("nobody wants to know")

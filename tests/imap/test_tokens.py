@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from dsnwatch.config_mailbox import MailboxSection
+from dsnwatch.config.mailbox import MailboxSection
 from dsnwatch.errors import ConfigError
 from dsnwatch.sources import imap, imap_tokens
 from dsnwatch.sources.imap_login import Bearer, Fetch

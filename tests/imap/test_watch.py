@@ -15,7 +15,7 @@ from dsnwatch.errors import StoreFullError, UnavailableError
 from dsnwatch.metrics import MailboxCollector, MailboxFigures
 from dsnwatch.model import Kind, RawMessage
 from dsnwatch.records import Receipt, ReceiptState
-from dsnwatch.service import status
+from dsnwatch.service.daemon import status
 from dsnwatch.sources.imap import ImapSource
 from dsnwatch.sources.imap_login import Password
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble

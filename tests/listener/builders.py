@@ -10,12 +10,12 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Self
 
-from dsnwatch.config_listener import ListenerSection
+from dsnwatch.config.listener import ListenerSection
 from dsnwatch.inbox import Inbox
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.rfc.return_path import Key
 from dsnwatch.rules import load
 from dsnwatch.sources.listener import Listener

@@ -126,7 +126,7 @@ def test_full_disk_is_answered_451_and_nothing_is_lost() -> None:
 def test_reader_that_breaks_puts_the_message_into_quarantine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dsnwatch.reading.parse", None)
+    monkeypatch.setattr("dsnwatch.reading.reader.parse", None)
     with receiving(tmp_path) as at, at.greeted() as client:
         assert client.deliver(a_bounce()).startswith("250 2.0.0 Ok: quarantined as ")
         assert len(list(at.store.quarantined())) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.config_listener import place_of
+from dsnwatch.config.listener import place_of
 from dsnwatch.errors import ConfigError, UnavailableError
 from dsnwatch.sources.listener_sockets import sockets_of
 from tests.listener.builders import Client, a_bounce, receiving

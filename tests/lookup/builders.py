@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dsnwatch.config_lookup import LookupSection
+from dsnwatch.config.lookup import LookupSection
 from dsnwatch.lookup.server import LookupServer
 from dsnwatch.lookups import server
 from dsnwatch.records import Suppression

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnwatch.config_lookup import ExportSection
+from dsnwatch.config.lookup import ExportSection
 from dsnwatch.lookup.maps import KINDS, Lines
 from dsnwatch.lookups import Export
 from dsnwatch.records import Suppression

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.config_lookup import ExportSection
+from dsnwatch.config.lookup import ExportSection
 from dsnwatch.lookups import Export
 from dsnwatch.store import Store, open_store
 from tests.hooks.mail import MailServer, a_mail_server

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dsnwatch.classify import classify
-from dsnwatch.config_lookup import LookupSection
+from dsnwatch.config.lookup import LookupSection
 from dsnwatch.errors import StoreError, UnavailableError
 from dsnwatch.lookup import Judge, Wire, WireError, said
 from dsnwatch.lookup.policy import Policy
 from dsnwatch.lookup.socketmap import _USUAL, Socketmap
 from dsnwatch.lookups import server
 from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus, StatusCode
+from dsnwatch.reading.classify import classify
 from dsnwatch.rfc.address import key
 from dsnwatch.rules import load
 from dsnwatch.store import Store

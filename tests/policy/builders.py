@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from dsnwatch.config_policy import PolicySection
+from dsnwatch.config.policy import PolicySection
 from dsnwatch.model import (
     Action,
     BounceClass,

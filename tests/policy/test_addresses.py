@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import BounceReport, Kind, RawMessage, Reading, RecipientStatus
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.rfc.address import key, normalise
 from dsnwatch.store import Store, open_store
 

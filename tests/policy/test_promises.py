@@ -38,7 +38,7 @@ from dsnwatch.model import (
     Verdict,
 )
 from dsnwatch.policy import PRESETS, Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Sign, Suppression
 from dsnwatch.revival import revive
 from dsnwatch.store import Store, open_store

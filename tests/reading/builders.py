@@ -16,7 +16,7 @@ from dsnwatch.model import (
     StatusCode,
     Verdict,
 )
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"

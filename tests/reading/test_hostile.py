@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsnwatch.model import Kind, Reading
-from dsnwatch.reading import contract
+from dsnwatch.reading.reader import contract
 from tests.reading.builders import FIXTURES, MESSAGES, READER, Group, a_bounce
 from tests.reading.hostile import HOSTILE
 from tests.rfc.builders import MAILISH

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsnwatch.model import Action
-from dsnwatch.prose import (
+from dsnwatch.reading.prose import (
     about,
     aimed,
     recipients,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from dsnwatch.classify import classify
 from dsnwatch.model import Action, BounceClass, Fault, Kind, RecipientStatus, StatusCode, Verdict
-from dsnwatch.reading import contract
+from dsnwatch.reading.classify import classify
+from dsnwatch.reading.reader import contract
 from dsnwatch.rfc.status_code import told
 from tests.reading.builders import (
     FIXTURES,
@@ -412,7 +412,7 @@ def test_explanation_shows_parts_and_fields() -> None:
 
 ALL_FIXTURES = """
 import json, pathlib
-from dsnwatch.reading import Reader, contract
+from dsnwatch.reading.reader import Reader, contract
 reader = Reader.load()
 for path in sorted(pathlib.Path("fixtures").rglob("*.eml")):
     print(json.dumps(contract(str(path), reader.read(path.read_bytes()))))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.classify import classify
+from dsnwatch.reading.classify import classify
 from dsnwatch.rfc.status_code import codes
 from tests.reading.builders import READER, a_recipient, a_report
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dsnwatch.classify import classify
 from dsnwatch.errors import ConfigError, RuleError
-from dsnwatch.reading import Reader
+from dsnwatch.reading.classify import classify
+from dsnwatch.reading.reader import Reader
 from dsnwatch.rfc.status_code import codes
 from dsnwatch.rulecheck import code_for, places, verdict_on
 from dsnwatch.rules import FILES, HERE, Rules, load

@@ -3,7 +3,7 @@
 import pytest
 
 from dsnwatch.model import Kind
-from dsnwatch.prose import recipients, replied, without_subject
+from dsnwatch.reading.prose import recipients, replied, without_subject
 from tests.reading.builders import (
     READER,
     Group,

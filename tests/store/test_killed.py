@@ -17,7 +17,8 @@ BATCH = 50
 WRITES_FOR_EVER = """
 import itertools, sys
 from datetime import UTC, datetime
-from dsnwatch.model import BounceReport, Kind, RawMessage, StoredMessage
+from dsnwatch.model import BounceReport, Kind, RawMessage
+from dsnwatch.records import StoredMessage
 from dsnwatch.store import new_id, open_store
 
 now = datetime(2026, 3, 31, tzinfo=UTC)

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from dsnwatch.ingest import Ingest
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
-from dsnwatch.reading import Reader
+from dsnwatch.reading.reader import Reader
 from dsnwatch.store import open_store
 from tests.cli.builders import many_bounces
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.config_listener import place_of
+from dsnwatch.config.listener import place_of
 from tests.servers.needs import need
 
 UNITS = Path(__file__).parents[2] / "systemd"

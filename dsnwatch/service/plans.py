@@ -9,15 +9,15 @@ from dsnwatch.hooks import open_hook, subscriptions_of
 from dsnwatch.keeping import Keeper
 from dsnwatch.lookups import Export, server
 from dsnwatch.outbox import Worker
-from dsnwatch.service_parts import LoopPart, Planned, Surroundings, ThreadPart
+from dsnwatch.service.parts import LoopPart, Planned, Surroundings, ThreadPart
 from dsnwatch.sources.listener import Listener, listener_of, return_path_keys
 from dsnwatch.watch import Watcher, watcher_of
 
 if TYPE_CHECKING:
-    from dsnwatch.config import Configuration
-    from dsnwatch.config_listener import ListenerSection
-    from dsnwatch.config_lookup import ExportSection, LookupSection
-    from dsnwatch.config_web import WebSection
+    from dsnwatch.config.listener import ListenerSection
+    from dsnwatch.config.lookup import ExportSection, LookupSection
+    from dsnwatch.config.settings import Configuration
+    from dsnwatch.config.web import WebSection
 
 Planner = Callable[["Configuration"], Iterable[Planned]]
 

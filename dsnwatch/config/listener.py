@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dsnwatch.config_sections import Section, option
-from dsnwatch.config_values import Size
+from dsnwatch.config.sections import Section, option
+from dsnwatch.config.values import Size
 
 MEBIBYTE = 1 << 20
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")

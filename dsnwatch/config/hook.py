@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import field_validator, model_validator
 
-from dsnwatch.config_sections import Section, option
-from dsnwatch.config_values import Duration
+from dsnwatch.config.sections import Section, option
+from dsnwatch.config.values import Duration
 
 Format = Literal["dsnwatch", "cloudevents", "postmark", "sendgrid", "ses", "mailgun", "listmonk"]
 Class = Literal["hard", "soft", "block", "undetermined"]

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
-from dsnwatch.config_hook import server_of
-from dsnwatch.config_lookup import UNIX, Mode, is_loopback
-from dsnwatch.config_sections import Section, option
+from dsnwatch.config.hook import server_of
+from dsnwatch.config.lookup import UNIX, Mode, is_loopback
+from dsnwatch.config.sections import Section, option
 
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 Scope = Literal["read", "check", "write", "admin"]

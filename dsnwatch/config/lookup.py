@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, field_validator, model_validator
 
-from dsnwatch.config_hook import server_of
-from dsnwatch.config_sections import Section, option
-from dsnwatch.config_values import Duration
+from dsnwatch.config.hook import server_of
+from dsnwatch.config.sections import Section, option
+from dsnwatch.config.values import Duration
 
 Answer = Literal["reject", "discard", "defer"]
 

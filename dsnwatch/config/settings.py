@@ -1,6 +1,6 @@
 """What the configuration may say: each option with its description, unit and default.
 
-One TOML file (`config_file.find` chooses it), over it the environment: `DSNWATCH_STORE__URL` is
+One TOML file (`document.find` chooses it), over it the environment: `DSNWATCH_STORE__URL` is
 `store.url`. Every value is checked here, once; an unknown key is an error that names the nearest
 known one. Secrets stand in files of their own (`*_file`), never in this one.
 """
@@ -23,22 +23,22 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from dsnwatch import config_file
-from dsnwatch.config_alerts import AlertsSection
-from dsnwatch.config_file import ConfigFile
-from dsnwatch.config_hook import HookSection
-from dsnwatch.config_listener import ListenerSection, ReturnPathSection
-from dsnwatch.config_lookup import ExportSection, LookupSection
-from dsnwatch.config_mailbox import MailboxSection
-from dsnwatch.config_policy import PolicySection
-from dsnwatch.config_sections import (
+from dsnwatch.config import document
+from dsnwatch.config.alerts import AlertsSection
+from dsnwatch.config.document import ConfigFile
+from dsnwatch.config.hook import HookSection
+from dsnwatch.config.listener import ListenerSection, ReturnPathSection
+from dsnwatch.config.lookup import ExportSection, LookupSection
+from dsnwatch.config.mailbox import MailboxSection
+from dsnwatch.config.policy import PolicySection
+from dsnwatch.config.sections import (
     KeepSection,
     RulesSection,
     StoreSection,
     option,
 )
-from dsnwatch.config_trust import AttributionSection, TrustSection
-from dsnwatch.config_web import WebSection
+from dsnwatch.config.trust import AttributionSection, TrustSection
+from dsnwatch.config.web import WebSection
 from dsnwatch.errors import ConfigError
 from dsnwatch.rfc.return_path import Key as ReturnPathKey
 from dsnwatch.rfc.return_path import keys_of
@@ -161,7 +161,7 @@ class Configuration:
         """
         configured = self.settings.rules.directory
         if configured is None:
-            beside = (self.file.path or config_file.DEFAULT_PATH).parent / "rules.d"
+            beside = (self.file.path or document.DEFAULT_PATH).parent / "rules.d"
             return beside if beside.is_dir() else None
         found = self.beside(configured)
         if not found.is_dir():
@@ -212,7 +212,7 @@ class Configuration:
 
     def secret_place(self, path: Path) -> Path:
         """Find a secret's file: among systemd's credentials, else beside the configuration file."""
-        return config_file.credential(path, os.environ) or self.beside(path)
+        return document.credential(path, os.environ) or self.beside(path)
 
     def values(self) -> Iterator[tuple[str, object, str]]:
         """Give each option as (dotted key, value for TOML or JSON, where the value comes from).
@@ -250,7 +250,7 @@ def load(argument: Path | None = None) -> Configuration:
         ConfigError: It names the file, the line and the key (or the environment variable), what
             is wrong, and for an unknown key the nearest known one.
     """
-    file = config_file.read(config_file.find(argument, os.environ))
+    file = document.read(document.find(argument, os.environ))
     for name in os.environ:
         _refuse_unknown_variable(name)
     for key in file.data:
@@ -359,14 +359,14 @@ def _refuse_unknown_variable(name: str) -> None:
 
     One without `__` that stands near none may be another program's affair.
     """
-    if not name.startswith(PREFIX) or name == config_file.VARIABLE:
+    if not name.startswith(PREFIX) or name == document.VARIABLE:
         return
     many = tuple(f"{section}." for section, repeated in sections() if repeated)
     known = [_variable(key.split(".")) for key, _ in options() if not key.startswith(many)]
     if name in known:
         return
     like = _LIKE if DELIMITER in name else _VERY_LIKE
-    near = get_close_matches(name, [*known, config_file.VARIABLE], n=1, cutoff=like)
+    near = get_close_matches(name, [*known, document.VARIABLE], n=1, cutoff=like)
     if near or DELIMITER in name:
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
         raise ConfigError(f"${name}: no such option; {hint}")

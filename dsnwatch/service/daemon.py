@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.errors import DsnwatchError, StoreError
 from dsnwatch.inbox import Inbox
 from dsnwatch.metrics import MailboxFigures
-from dsnwatch.service_parts import (
+from dsnwatch.service.parts import (
     Figuring,
     Loaded,
     Planned,
@@ -35,7 +35,7 @@ from dsnwatch.service_parts import (
     apart,
     in_time,
 )
-from dsnwatch.service_plans import PLANNERS, Planner
+from dsnwatch.service.plans import PLANNERS, Planner
 from dsnwatch.watch import watcher_of
 
 if TYPE_CHECKING:

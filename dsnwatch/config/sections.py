@@ -1,6 +1,6 @@
 """The sections of the configuration that stand alone, and what every section is made of.
 
-A section with a room of its own has its file beside this one: `config_mailbox.py` and so on.
+A section with a room of its own has its file beside this one: `mailbox.py` and so on.
 """
 
 from datetime import timedelta
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dsnwatch.config_values import Keep
+from dsnwatch.config.values import Keep
 
 
 def option(default: object, description: str, *, unit: str, alias: str | None = None) -> Any:  # noqa: ANN401  pydantic reads the field's type from its annotation

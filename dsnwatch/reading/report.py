@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
-from dsnwatch.longtail import blames_receiver, by_library
 from dsnwatch.model import Action, BounceReport, Kind, OriginalMessage, RecipientStatus
-from dsnwatch.prose import (
+from dsnwatch.reading.longtail import blames_receiver, by_library
+from dsnwatch.reading.prose import (
     about,
     aimed,
     recipients,
@@ -16,6 +16,8 @@ from dsnwatch.prose import (
     strangers,
     whole,
 )
+from dsnwatch.reading.sender import by_daemon, by_person, by_system, unquoted
+from dsnwatch.reading.ses import notification
 from dsnwatch.rfc.address import find_all, normalise, typed
 from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
@@ -27,8 +29,6 @@ from dsnwatch.rfc.status_code import codes, from_field, told
 from dsnwatch.rules import Rules
 from dsnwatch.rules.dialects import Dialect
 from dsnwatch.rules.phrases import flatten, lowered
-from dsnwatch.sender import by_daemon, by_person, by_system, unquoted
-from dsnwatch.ses import notification
 
 _SIGNS_IN = 3000
 """Characters of the text in which the signs of a dialect are looked for."""

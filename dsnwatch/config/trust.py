@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from dsnwatch.config_listener import domain_of
-from dsnwatch.config_policy import Texts
-from dsnwatch.config_sections import Section, option
+from dsnwatch.config.listener import domain_of
+from dsnwatch.config.policy import Texts
+from dsnwatch.config.sections import Section, option
 
 _HEADER = re.compile(r"[!-9;-~]{1,76}")
 _SELECTOR = re.compile(r"[A-Za-z0-9_.\-]+\._domainkey\.[A-Za-z0-9_.\-]+")

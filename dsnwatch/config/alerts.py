@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from dsnwatch.config_sections import Section, option
-from dsnwatch.config_values import Duration
+from dsnwatch.config.sections import Section, option
+from dsnwatch.config.values import Duration
 
 
 def _at_least_a_second(value: timedelta) -> timedelta:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, StatusCode, Verdict
-from dsnwatch.prose import without_subject
+from dsnwatch.reading.prose import without_subject
 from dsnwatch.rfc.address import domain_of
 from dsnwatch.rfc.status_code import vague
 from dsnwatch.rules import Rules

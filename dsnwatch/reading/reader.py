@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from dsnwatch.classify import classify, evidence, matches, reason_of
 from dsnwatch.model import BounceReport, Match, Reading, RecipientStatus, Verdict
-from dsnwatch.report import parse
+from dsnwatch.reading.classify import classify, evidence, matches, reason_of
+from dsnwatch.reading.report import parse
 from dsnwatch.rfc.delivery_status import field_groups
 from dsnwatch.rfc.headers import KEPT_HEADERS
 from dsnwatch.rfc.mime import cut

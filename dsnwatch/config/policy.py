@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from dsnwatch.config_sections import Section, option
-from dsnwatch.config_values import Duration, Keep, duration, duration_text
+from dsnwatch.config.sections import Section, option
+from dsnwatch.config.values import Duration, Keep, duration, duration_text
 from dsnwatch.model import BounceClass, Fault, Kind, Trust
 from dsnwatch.records import DecisionAction
 from dsnwatch.rules import Category

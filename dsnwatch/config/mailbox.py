@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
-from dsnwatch.config_sections import Section, option
-from dsnwatch.config_values import Duration
+from dsnwatch.config.sections import Section, option
+from dsnwatch.config.values import Duration
 
 Tls = Literal["implicit", "starttls", "none"]
 After = Literal["move", "flag", "keep", "delete"]

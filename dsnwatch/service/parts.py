@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from dsnwatch.attribute import Attributor
-    from dsnwatch.config import Configuration
+    from dsnwatch.config.settings import Configuration
     from dsnwatch.policy import Policy
-    from dsnwatch.reading import Reader
+    from dsnwatch.reading.reader import Reader
     from dsnwatch.records import Receipt
     from dsnwatch.store import Store
 
