@@ -38,13 +38,15 @@ _COLUMNS = (
     Column("class", 5),
     Column("reason", 22),
 )
+_OF_ONE = (_COLUMNS[0], Column("id", 26), *_COLUMNS[2:])
+"""Of one address: there is room for the id."""
 
 
 @app.command(
     "list",
     help="List events, oldest first, all that the options do not rule out.",
     epilog="""\b
-    What happened to Anne's address:
+    What happened to Anne's address, with the ids for `events show`:
       dsnwatch events list --address anne@example.com
     Who refused us as senders this year, for a script:
       dsnwatch events list --class block --since 2026-01-01 --json
@@ -106,8 +108,10 @@ def list_events(
         if as_json:
             for stored in found:
                 json_line(event_dict(stored))
-        elif not table(_COLUMNS, map(_row, found)):
-            say("no events")
+        else:
+            columns, row = (_COLUMNS, _row) if address is None else (_OF_ONE, _row_of_one)
+            if not table(columns, map(row, found)):
+                say("no events")
 
 
 @app.command(
@@ -202,7 +206,9 @@ def show(
     with place.store() as opened:
         stored = opened.event(id_)
         if stored is None:
-            raise UsageError(f"no event '{id_}'; `dsnwatch events list` has their ids")
+            raise UsageError(
+                f"no event '{id_}'; `dsnwatch events list --address ADDRESS` has their ids"
+            )
         message = opened.message(stored.message_id)
         said = event_dict(stored)
         said["fingerprint"] = fingerprint(stored.event) if stored.event.verdict else None
@@ -223,3 +229,8 @@ def _row(stored: "StoredEvent") -> tuple[str, ...]:
         verdict.bounce_class if verdict and verdict.bounce_class != verdict.reason else "-",
         verdict.reason if verdict else event.kind,
     )
+
+
+def _row_of_one(stored: "StoredEvent") -> tuple[str, ...]:
+    when, _, *why = _row(stored)
+    return (when, stored.id, *why)

@@ -9,7 +9,7 @@ import typer
 
 from dsnwatch.cli.judgement import show_judgement
 from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
-from dsnwatch.cli.output import bold, fields, folded, json_line, line
+from dsnwatch.cli.output import fields, folded, heading, json_line, line
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.records import DecisionAction
@@ -67,7 +67,7 @@ def explain(
     _show(raw, explanation)
     for number, said in enumerate(explanation.recipients):
         line()
-        line(bold(f"recipient {number + 1}"))
+        heading(f"recipient {number + 1}")
         _show_recipient(said)
         if number < len(decided):  # ordinary mail has recipients at most, no events
             _show_details(decided[number][0])
@@ -99,7 +99,7 @@ def _message(file: str) -> "tuple[RawMessage, bool]":
 
 def _show(raw: "RawMessage", explanation: "Explanation") -> None:
     report = explanation.reading.report
-    line(bold("message"))
+    heading("message")
     fields(
         {
             "source": raw.locator,
@@ -130,7 +130,7 @@ def _show(raw: "RawMessage", explanation: "Explanation") -> None:
 def _section(title: str, values: "Mapping[str, object]") -> None:
     if any(values.values()):
         line()
-        line(bold(title))
+        heading(title)
         fields(values, "  ")
 
 

@@ -61,8 +61,7 @@ def folded(text: str, indent: str = "", onward: str = "") -> None:
         indent: What stands before the first line.
         onward: What stands before the others, besides.
     """
-    width = min(shutil.get_terminal_size((80, 24)).columns, WIDEST)
-    room = max(width - len(indent) - len(onward), 10)
+    room = max(_width() - len(indent) - len(onward), 10)
     before = indent
     for piece in fold(harmless(text), room):
         sys.stdout.write(f"{before}{piece}\n")
@@ -84,9 +83,18 @@ def coloured(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def bold(text: str) -> str:
-    """Set off a heading where that can be shown."""
+def heading(text: str) -> None:
+    """Write a heading, folded to the terminal, and set off where that can be shown."""
+    for piece in fold(harmless(text), _width()):
+        sys.stdout.write(f"{_bold(piece)}\n")
+
+
+def _bold(text: str) -> str:
     return f"\x1b[1m{text}\x1b[0m" if coloured(sys.stdout) else text
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size((80, 24)).columns, WIDEST)
 
 
 def minute(moment: datetime | None) -> str:
@@ -120,15 +128,14 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, heading: 
     Returns:
         How many rows there were; without any, nothing is printed.
     """
-    width = min(shutil.get_terminal_size((80, 24)).columns, WIDEST)
     taken = sum(column.width for column in columns) + _GAP * (len(columns) - 1)
-    widths = [column.width or max(width - taken, 10) for column in columns]
+    widths = [column.width or max(_width() - taken, 10) for column in columns]
     count = 0
     for row in rows:
         if count == 0 and heading:
             titles = [column.title for column in columns]
             for text in _lines(columns, widths, titles):
-                sys.stdout.write(f"{bold(text)}\n")
+                sys.stdout.write(f"{_bold(text)}\n")
         for text in _lines(columns, widths, row):
             sys.stdout.write(f"{text}\n")
         count += 1

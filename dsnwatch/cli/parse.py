@@ -6,7 +6,7 @@ import typer
 
 from dsnwatch.cli.failures import Failures, PassedOver
 from dsnwatch.cli.options import ConfigOption, JsonOption, VerboseOption
-from dsnwatch.cli.output import Column, bold, harmless, json_line, line, table
+from dsnwatch.cli.output import Column, heading, json_line, line, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import SourceError
 
@@ -67,7 +67,7 @@ def parse(
 def _show(source: str, reading: "Reading") -> None:
     report = reading.report
     dialect = f", {report.dialect}" if report.dialect else ""
-    line(bold(harmless(f"{source}: {report.kind}{dialect}")))
+    heading(f"{source}: {report.kind}{dialect}")
     table(_COLUMNS, _rows(reading), heading=False)
     for defect in report.defects:
         line(f"    defect: {defect}")

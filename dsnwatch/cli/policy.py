@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import Column, bold, folded, json_line, line, say, table
+from dsnwatch.cli.output import Column, folded, heading, json_line, line, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.rfc.date import rfc3339
@@ -87,7 +87,7 @@ def show(
         if each.stream != stream:
             stream = each.stream
             line()
-            line(bold(f"Stream {stream}" if stream else "Every stream" + _but(policy)))
+            heading(f"Stream {stream}" if stream else "Every stream" + _but(policy))
         folded(f"{each.row}: {each.describes} {each.follows}.", "  ", "  ")
     line()
     for text in besides(section):
@@ -164,7 +164,7 @@ def _tell(foresight: "Foresight", *, as_json: bool, days: int) -> None:
         line()
         table(_COLUMNS, map(_row, named))
         if (more := sum(counts.values()) - len(named)) > 0:
-            line(bold(f"... and {more:,} more; --json has them all"))
+            heading(f"... and {more:,} more; --json has them all")
 
 
 def _draft(path: Path) -> "Configuration":

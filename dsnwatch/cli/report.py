@@ -10,7 +10,7 @@ from dsnwatch.alerts import percent
 from dsnwatch.cli.bars import bars
 from dsnwatch.cli.lengths import since_option
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import Column, bold, folded, json_line, line, minute, say, table
+from dsnwatch.cli.output import Column, folded, heading, json_line, line, minute, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.shown import report_dict
 
@@ -140,7 +140,7 @@ def _totals(found: "Report") -> None:
 
 def _heading(text: str) -> None:
     line()
-    line(bold(text))
+    heading(text)
 
 
 def _stream(name: str, one: "Counted", state: object) -> tuple[str, ...]:

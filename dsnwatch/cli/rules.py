@@ -7,7 +7,7 @@ import typer
 
 from dsnwatch.cli.judgement import show_judgement
 from dsnwatch.cli.options import ConfigOption, JsonOption, RulesOption, VerboseOption
-from dsnwatch.cli.output import bold, fields, folded, json_line, line
+from dsnwatch.cli.output import fields, folded, heading, json_line, line
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.rules_harvest import harvest
 from dsnwatch.cli.rules_replay import replay
@@ -106,7 +106,7 @@ def try_(
     verdict = said.verdict
     assert verdict is not None
     category = reader.rules.categories[verdict.reason]
-    folded(bold(f"{verdict.reason}: {category.says}"))
+    heading(f"{verdict.reason}: {category.says}")
     fields({"text": said.recipient.diagnostic, "provider": said.provider}, "  ")
     show_judgement(said)
 

@@ -12,7 +12,7 @@ from dsnwatch.cli.options import (
     StoreOption,
     VerboseOption,
 )
-from dsnwatch.cli.output import Column, bold, day, json_line, line, table
+from dsnwatch.cli.output import Column, day, heading, json_line, line, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
 from dsnwatch.rfc.date import rfc3339
@@ -137,7 +137,7 @@ class _Found:
             line()
             table(_ADDRESSES, map(_named, self._named))
             if (more := sum(self._effects.values()) - len(self._named)) > 0:
-                line(bold(f"... and {more:,} more; --json has them all"))
+                heading(f"... and {more:,} more; --json has them all")
 
     def _rows(self) -> "Iterator[tuple[str, str, str]]":
         ranked = sorted(self._moved.items(), key=lambda one: (-one[1], one[0]))

@@ -7,7 +7,7 @@ import typer
 
 from dsnwatch.cli.lengths import since_option
 from dsnwatch.cli.options import ConfigOption, JsonOption, LimitOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import bold, day, folded, harmless, json_line, line, say
+from dsnwatch.cli.output import day, folded, heading, json_line, line, say
 from dsnwatch.cli.place import Place
 from dsnwatch.shown import ticket_dict
 
@@ -67,7 +67,7 @@ def todo(
 def _show(one: "Ticket") -> None:
     """Print a ticket, and an empty line."""
     state = "fixed: " if one.fixed else ""
-    line(bold(harmless(f"{state}{one.title} ({one.reason})")))
+    heading(f"{state}{one.title} ({one.reason})")
     times = "once" if one.events == 1 else f"{one.events:,} times"
     line(f"  {times}, first on {day(one.first_at)}, last on {day(one.last_at)}")
     if not one.fixed:

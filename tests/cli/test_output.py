@@ -2,12 +2,18 @@
 
 import csv
 import io
+import os
+import pty
+import subprocess
+import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dsnwatch
 from dsnwatch.cli import output
 from dsnwatch.cli.output import (
     Column,
@@ -16,6 +22,8 @@ from dsnwatch.cli.output import (
     harmless,
 )
 from dsnwatch.rfc.csv_text import csv_cell, csv_lines, from_csv_cell
+
+REPOSITORY = Path(dsnwatch.__file__).parents[1]
 
 
 @pytest.mark.parametrize(
@@ -88,3 +96,27 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
     assert not output.coloured(io.StringIO())
     monkeypatch.setenv("NO_COLOR", "1")
     assert not output.coloured(terminal)
+
+
+@pytest.mark.parametrize("command", [("policy", "show"), ("parse", "fixtures/demo.mbox")])
+def test_headings_are_bold_on_a_terminal_and_no_escape_is_shown(command: tuple[str, ...]) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        done = subprocess.Popen(  # noqa: S603  ours
+            [sys.executable, "-m", "dsnwatch", *command],
+            stdout=theirs,
+            cwd=REPOSITORY,
+            env={"TERM": "xterm", "PYTHONPATH": str(REPOSITORY)},
+        )
+        os.close(theirs)
+        shown = b"".join(iter(lambda: _read(screen), b"")).decode()
+        assert done.wait(30) == 0
+    assert "\x1b[1m" in shown
+    assert "\\x1b" not in shown
+
+
+def _read(screen: "io.FileIO") -> bytes:
+    try:
+        return screen.read(65536)
+    except OSError:  # EIO: the last one who could write has gone
+        return b""

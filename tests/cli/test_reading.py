@@ -92,6 +92,7 @@ def test_events_are_listed_and_shown_whole(run: Run) -> None:
     listed = run("events", "list").out.splitlines()
     assert listed[1].split() == ["2026-03-05", "10:00", "anne@example.com", "hard", "user_unknown"]
     (event,) = run("events", "list", "--json").rows
+    assert event["id"] in run("events", "list", "--address", "anne@example.com").out
     shown = [" ".join(row.split()) for row in run("events", "show", event["id"]).out.splitlines()]
     assert "diagnostic 550 5.1.1 User unknown" in shown
     assert "action suppress" in shown
