@@ -14,10 +14,10 @@ from sqlmodel import SQLModel
 
 from dsnwatch.errors import StoreError, UsageError
 from dsnwatch.store.connections import reading, writing
+from dsnwatch.store.daemon_tables import CURSOR
 from dsnwatch.store.engine import Store
 from dsnwatch.store.rows import Row
 from dsnwatch.store.statements import Statements
-from dsnwatch.store.tables import CURSOR
 
 ROWS = 500
 OCTETS = 16 << 20

@@ -24,9 +24,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dsnwatch.records import News
 from dsnwatch.store.answers import Backlog, DeadLetter, HookState, Leased, Settled
+from dsnwatch.store.delivery_tables import DEAD_LETTER, HOOK, LANE, OUTBOX
 from dsnwatch.store.postgres import claim
 from dsnwatch.store.rows import Row, dead_letter_of, dead_letter_row, hook_state_of, hook_state_row
-from dsnwatch.store.tables import DEAD_LETTER, HOOK, LANE, OUTBOX
 from dsnwatch.store.values import storable, to_micros
 
 LANE_AT_ONCE = 10

@@ -33,18 +33,16 @@ from dsnwatch.model import BounceReport
 from dsnwatch.rfc.address import key
 from dsnwatch.store import reports
 from dsnwatch.store.connections import outside
+from dsnwatch.store.delivery_tables import DEAD_LETTER, LANE, OUTBOX
+from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.inserts import over
 from dsnwatch.store.replays import ReplayWrites
 from dsnwatch.store.rows import Row
+from dsnwatch.store.sign_tables import LIFE
 from dsnwatch.store.tables import (
-    DEAD_LETTER,
     EVENT,
     FORMER_SUPPRESSION,
-    HELD,
-    LANE,
-    LIFE,
     MESSAGE,
-    OUTBOX,
     QUARANTINE,
     RAW_MESSAGE,
     RELEASE,

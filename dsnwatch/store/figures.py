@@ -6,7 +6,6 @@ not what the store has of events.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Table, func, select
 
@@ -22,7 +21,7 @@ from dsnwatch.store.figure_tables import (
     TALLY_MAIL,
     TALLY_PART,
 )
-from dsnwatch.store.tables import SENT_COUNT
+from dsnwatch.store.sign_tables import SENT_COUNT
 from dsnwatch.store.tally import BACKSCATTER
 from dsnwatch.store.values import from_micros, storable
 
@@ -140,22 +139,6 @@ class FigureQueries:
         with reading(self._engine, self._where) as connection:
             rows = [(row[0], row[1], int(row[2])) for row in connection.execute(statement)]
         return _series(span, rows, limit)
-
-    def sent_series(self, span: Span, stream: str | None = None) -> Series:
-        """Count what was sent by the step, a line a stream."""
-        first, end = span.hours
-        sent = SENT_COUNT.c
-        size = span.step // timedelta(hours=1)
-        statement = (
-            select(sent.stream, sent.hour, func.sum(sent.messages))
-            .where(sent.hour >= first, sent.hour < end)
-            .group_by(sent.stream, sent.hour)
-        )
-        if stream is not None:
-            statement = statement.where(sent.stream == storable(stream))
-        with reading(self._engine, self._where) as connection:
-            rows = [(row[0], row[1] // size, int(row[2])) for row in connection.execute(statement)]
-        return _series(span, rows, None)
 
     def mail_counted(self, span: Span) -> dict[str, int]:
         """Count the messages that came in, by kind; `quarantined` is one of the kinds."""

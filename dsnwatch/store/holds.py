@@ -8,9 +8,10 @@ from sqlalchemy import Engine, delete, func, select, text
 
 from dsnwatch.records import StoredEvent
 from dsnwatch.store.connections import reading
+from dsnwatch.store.hold_tables import GUARD_HOUR, HELD, HOLD
 from dsnwatch.store.rows import event_of
 from dsnwatch.store.statements import Statements
-from dsnwatch.store.tables import EVENT, GUARD_HOUR, HELD, HOLD
+from dsnwatch.store.tables import EVENT
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 PAGE = 500

@@ -33,7 +33,9 @@ from dsnwatch.store.answers import (
     Totals,
 )
 from dsnwatch.store.connections import reading
+from dsnwatch.store.daemon_tables import FIGURES
 from dsnwatch.store.forgotten import NOBODY, Forgotten
+from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.ids import first_id
 from dsnwatch.store.rows import (
     event_of,
@@ -41,16 +43,7 @@ from dsnwatch.store.rows import (
     quarantine_of,
     suppression_of,
 )
-from dsnwatch.store.tables import (
-    AUDIT,
-    EVENT,
-    FIGURES,
-    HELD,
-    MESSAGE,
-    QUARANTINE,
-    RAW_MESSAGE,
-    SUPPRESSION,
-)
+from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 PAGE = 500

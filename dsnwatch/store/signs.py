@@ -7,8 +7,9 @@ from sqlalchemy import Engine, delete, func, select, text
 
 from dsnwatch.records import Life, Sign
 from dsnwatch.store.connections import reading
+from dsnwatch.store.sign_tables import LIFE, SENT, SENT_COUNT
 from dsnwatch.store.statements import Statements
-from dsnwatch.store.tables import EVENT, LIFE, SENT, SENT_COUNT, SUPPRESSION
+from dsnwatch.store.tables import EVENT, SUPPRESSION
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 _HOUR_MICROS = 3600 * 10**6

@@ -1,4 +1,6 @@
-"""The tables; SQLModel stands here only, and what leaves this room are the nouns of `model`.
+"""The tables of mail, events and the list; others lie in the files whose names end in `_tables`.
+
+SQLModel stands in these only, and what leaves this room are the nouns of `model` and `records`.
 
 Ids are ULIDs in text. Times are microseconds since 1970 in UTC (`ids.to_micros`). Text keeps
 neither NUL nor lone surrogates, which PostgreSQL refuses; JSON escapes both. No foreign keys:
@@ -10,9 +12,6 @@ Tables with short rows and a key that is looked up are WITHOUT ROWID: flat from 
 
 from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
-
-_GIVEN = {"autoincrement": False}
-"""A number of ours as a key; without this SQLAlchemy would have the database count."""
 
 
 class MessageRow(SQLModel, table=True):
@@ -200,202 +199,6 @@ class TrialRow(SQLModel, table=True):
     node: str = Field(sa_type=Text)
 
 
-class LifeRow(SQLModel, table=True):
-    """The last sign of life of an address."""
-
-    __tablename__ = "life"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    address: str = Field(primary_key=True, sa_type=Text)
-    at: int | None = Field(sa_type=BigInteger)
-    """Null where the only sign came of a message that failed afterwards."""
-    source: str = Field(sa_type=Text)
-    """`delivered`, `sent`, `reply`, `signal`."""
-    message: int | None = Field(sa_type=BigInteger)
-    """Key of the message that was delivered; should it fail after all, the sign is none."""
-    before: int | None = Field(sa_type=BigInteger)
-    """The sign before it."""
-    node: str = Field(sa_type=Text)
-
-
-class SentRow(SQLModel, table=True):
-    """A message of ours went to a recipient: known by the hash of its id and address."""
-
-    __tablename__ = "sent"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    key: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=_GIVEN)
-
-
-class SentCountRow(SQLModel, table=True):
-    """How much was sent in an hour; what rates are measured against."""
-
-    __tablename__ = "sent_count"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    hour: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=_GIVEN)
-    stream: str = Field(primary_key=True, sa_type=Text)
-    campaign: str = Field(primary_key=True, sa_type=Text)
-    messages: int = Field(sa_type=BigInteger)
-
-
-class GuardHourRow(SQLModel, table=True):
-    """How many reports of a kind came in an hour; what the flood guard goes by."""
-
-    __tablename__ = "guard_hour"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    name: str = Field(primary_key=True, sa_type=Text)
-    hour: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=_GIVEN)
-    reports: int = Field(sa_type=BigInteger)
-
-
-class HoldRow(SQLModel, table=True):
-    """Decisions held back together, for one reason, until a person agrees or not."""
-
-    __tablename__ = "hold"
-    __table_args__ = (Index("hold_name", "name", unique=True),)
-
-    id: str = Field(primary_key=True, sa_type=Text)
-    name: str = Field(sa_type=Text)
-    """What makes it one batch: `flood 2026-03-01T12`, `trust`, `sender ...`."""
-    kind: str = Field(sa_type=Text)
-    opened_at: int = Field(sa_type=BigInteger)
-    summary: str = Field(sa_type=Text)
-    node: str = Field(sa_type=Text)
-
-
-class HeldRow(SQLModel, table=True):
-    """A decision that is held back; its event says all the rest."""
-
-    __tablename__ = "held"
-    __table_args__ = (
-        Index("held_hold", "hold_id", "event_id"),
-        Index("held_address", "address"),
-        {"sqlite_with_rowid": False},
-    )
-
-    event_id: str = Field(primary_key=True, sa_type=Text)
-    hold_id: str = Field(sa_type=Text)
-    address: str = Field(sa_type=Text)
-
-
-class OutboxRow(SQLModel, table=True):
-    """One thing that one hook has still to tell; written in the transaction that made it true."""
-
-    __tablename__ = "outbox"
-
-    hook: str = Field(primary_key=True, sa_type=Text)
-    address: str = Field(primary_key=True, sa_type=Text)
-    id: str = Field(primary_key=True, sa_type=Text)
-    type: str = Field(sa_type=Text)
-    payload: str = Field(sa_type=Text)
-    node: str = Field(sa_type=Text)
-
-
-class LaneRow(SQLModel, table=True):
-    """The queue of one address at one hook: there as long as it has rows in the outbox.
-
-    Who holds the lease of a lane delivers its rows, oldest first; so order is kept per address
-    whatever the number of workers, and what waits behind a failure is in nobody's way.
-    """
-
-    __tablename__ = "lane"
-    __table_args__ = (Index("lane_due", "hook", "due"), {"sqlite_with_rowid": False})
-
-    hook: str = Field(primary_key=True, sa_type=Text)
-    address: str = Field(primary_key=True, sa_type=Text)
-    due: int = Field(sa_type=BigInteger)
-    """When it may be taken: at once, after a failure later, while leased at the lease's end."""
-    attempts: int
-    """How often its first row has failed."""
-    lease: str = Field(sa_type=Text)
-    """Who delivers; a new one each time it is taken."""
-    version: int = Field(sa_type=BigInteger)
-    """One more with each row put in, so that a lane that got another row is not let go of."""
-
-
-class DeadLetterRow(SQLModel, table=True):
-    """What a hook could not tell, kept for a person; nothing waits behind it."""
-
-    __tablename__ = "dead_letter"
-
-    hook: str = Field(primary_key=True, sa_type=Text)
-    id: str = Field(primary_key=True, sa_type=Text)
-    address: str = Field(sa_type=Text)
-    type: str = Field(sa_type=Text)
-    payload: str = Field(sa_type=Text)
-    attempts: int
-    at: int = Field(sa_type=BigInteger)
-    error: str = Field(sa_type=Text)
-    node: str = Field(sa_type=Text)
-
-
-class HookRow(SQLModel, table=True):
-    """How a hook is doing; all its workers go by it."""
-
-    __tablename__ = "hook"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    name: str = Field(primary_key=True, sa_type=Text)
-    paused: bool
-    not_before: int | None = Field(sa_type=BigInteger)
-    """It rests till then: the circuit breaker, a Retry-After, or the next digest."""
-    failures: int
-    """How often in a row the other side did not answer as it should."""
-    delivered: int = Field(sa_type=BigInteger)
-    delivered_at: int | None = Field(sa_type=BigInteger)
-    failed_at: int | None = Field(sa_type=BigInteger)
-    error: str = Field(sa_type=Text)
-    """What went wrong last."""
-
-
-class CursorRow(SQLModel, table=True):
-    """How far a source has been read; moves in the transaction that stores what was read."""
-
-    __tablename__ = "cursor"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    name: str = Field(primary_key=True, sa_type=Text)
-    position: str = Field(sa_type=Text)
-    node: str = Field(sa_type=Text)
-
-
-class FiguresRow(SQLModel, table=True):
-    """How a part of a daemon fares, as it said last: `dsnwatch status` reads it."""
-
-    __tablename__ = "figures"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    name: str = Field(primary_key=True, sa_type=Text)
-    """The part: `mailbox bounces`."""
-    node: str = Field(primary_key=True, sa_type=Text)
-    at: int = Field(sa_type=BigInteger)
-    figures: str = Field(sa_type=Text)
-    """A JSON object."""
-
-
-class TokenRow(SQLModel, table=True):
-    """What lets a program or a person in: a token, or a session opened with one."""
-
-    __tablename__ = "token"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    id: str = Field(primary_key=True, sa_type=Text)
-    name: str = Field(sa_type=Text)
-    hash: str = Field(sa_type=Text)
-    """SHA-256 of the secret, in hex; the secret itself is nowhere."""
-    scopes: str = Field(sa_type=Text)
-    """With a blank between."""
-    made_at: int = Field(sa_type=BigInteger)
-    made_by: str = Field(sa_type=Text)
-    until: int | None = Field(sa_type=BigInteger)
-    used_at: int | None = Field(sa_type=BigInteger)
-    parent: str | None = Field(sa_type=Text)
-    """Of a session: the token it was opened with."""
-    node: str = Field(sa_type=Text)
-
-
 class QuarantineRow(SQLModel, table=True):
     """A message that could not be read, with its octets, waiting for a person."""
 
@@ -444,18 +247,5 @@ SUPPRESSION = _TABLES["suppression"]
 FORMER_SUPPRESSION = _TABLES["former_suppression"]
 RELEASE = _TABLES["release"]
 TRIAL = _TABLES["trial"]
-LIFE = _TABLES["life"]
-SENT = _TABLES["sent"]
-SENT_COUNT = _TABLES["sent_count"]
-GUARD_HOUR = _TABLES["guard_hour"]
-HOLD = _TABLES["hold"]
-HELD = _TABLES["held"]
-OUTBOX = _TABLES["outbox"]
-LANE = _TABLES["lane"]
-DEAD_LETTER = _TABLES["dead_letter"]
-HOOK = _TABLES["hook"]
-CURSOR = _TABLES["cursor"]
-FIGURES = _TABLES["figures"]
-TOKEN = _TABLES["token"]
 QUARANTINE = _TABLES["quarantine"]
 AUDIT = _TABLES["audit"]

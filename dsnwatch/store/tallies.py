@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Insert, Table, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dsnwatch.store.daemon_tables import CURSOR
 from dsnwatch.store.figure_tables import (
     FINGERPRINT,
     FINGERPRINT_DAY,
@@ -22,7 +23,7 @@ from dsnwatch.store.figure_tables import (
 from dsnwatch.store.inserts import adding, laid_out
 from dsnwatch.store.rows import Row
 from dsnwatch.store.statements import Statements
-from dsnwatch.store.tables import CURSOR, EVENT
+from dsnwatch.store.tables import EVENT
 from dsnwatch.store.tallies_anew import WHOLE_SINCE, anew, fold, whole_since
 from dsnwatch.store.tally import COUNTED, DAY_MICROS, HOUR_MICROS, REST, Counts, Tally
 from dsnwatch.store.values import to_micros

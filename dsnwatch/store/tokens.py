@@ -8,8 +8,8 @@ from sqlalchemy import Engine, RowMapping, bindparam, delete, or_, select, updat
 from dsnwatch.model import Scope
 from dsnwatch.records import Token
 from dsnwatch.store.connections import reading
+from dsnwatch.store.daemon_tables import TOKEN
 from dsnwatch.store.statements import Statements
-from dsnwatch.store.tables import TOKEN
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 

@@ -17,6 +17,7 @@ from dsnwatch.model import Action, Kind, RawMessage
 from dsnwatch.records import News, PastEvent, StoredEvent, StoredMessage
 from dsnwatch.store.alerts import AlertWrites
 from dsnwatch.store.answers import QuarantineItem
+from dsnwatch.store.daemon_tables import CURSOR, FIGURES, LEASE
 from dsnwatch.store.deliveries import (
     Deliveries,
     into_lanes,
@@ -24,11 +25,12 @@ from dsnwatch.store.deliveries import (
     lane_rows,
     outbox_rows,
 )
+from dsnwatch.store.delivery_tables import LANE, OUTBOX
 from dsnwatch.store.erasing import EraseWrites
 from dsnwatch.store.forgotten import NOBODY, Forgotten
+from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.holds import HoldWrites
 from dsnwatch.store.ids import first_id, new_id
-from dsnwatch.store.lease_table import LEASE
 from dsnwatch.store.listing import ListWrites
 from dsnwatch.store.rows import (
     Row,
@@ -38,19 +40,7 @@ from dsnwatch.store.rows import (
     quarantine_row,
 )
 from dsnwatch.store.signs import SignWrites
-from dsnwatch.store.tables import (
-    AUDIT,
-    CURSOR,
-    EVENT,
-    FIGURES,
-    HELD,
-    LANE,
-    MESSAGE,
-    OUTBOX,
-    QUARANTINE,
-    RAW_MESSAGE,
-    SUPPRESSION,
-)
+from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
 from dsnwatch.store.tally import QUARANTINED
 from dsnwatch.store.tokens import TokenWrites
 from dsnwatch.store.values import from_micros, storable, to_micros

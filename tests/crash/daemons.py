@@ -21,48 +21,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.crash.ledger import Input, Ledger
-from tests.crash.world import REPOSITORY
+from tests.crash.world import CONFIGURATION, REPOSITORY
 from tests.databases import asked, done
 from tests.hooks.builders import a_receiver
 from tests.servers.dovecot import PASSWORD, Account, Dovecot, a_port
 from tests.servers.postgresql import Server
 from tests.servers.postgresql import running as a_server
 
-CONFIGURATION = """
-node = "{node}"
-
-[store]
-url = "{store}"
-
-[policy.flood]
-at_least = 1000000
-share = 1
-
-[[mailbox]]
-name = "bounces"
-host = "127.0.0.1"
-port = {imap}
-tls = "none"
-user = "{user}"
-password_file = "{folder}/password"
-poll_every = "1s"
-
-[[listener]]
-listen = ["127.0.0.1:{smtp}"]
-domains = ["bounce.test"]
-max_connections_per_ip = 0
-messages_per_minute_per_ip = 0
-
-[[hook]]
-name = "crm"
-kind = "webhook"
-url = "{hook}"
-allow_private = true
-format = "cloudevents"
-batch = 5
-timeout = "2s"
-events = ["bounce.hard", "bounce.soft", "suppression.added"]
-"""
 PATIENCE = 60.0
 HARD, SOFT, LISTED = "bounce.hard", "bounce.soft", "suppression.added"
 

@@ -30,8 +30,10 @@ from tests.servers.proxy import Proxy
 REPOSITORY = Path(dsnwatch.__file__).parents[1]
 
 CONFIGURATION = """
+node = "{node}"
+
 [store]
-url = "sqlite:///{store}"
+url = "{store}"
 
 [policy.flood]
 at_least = 1000000
@@ -63,6 +65,7 @@ workers = 2
 timeout = "2s"
 events = ["bounce.hard", "bounce.soft", "suppression.added"]
 """
+"""What a daemon is told, here and in `daemons`."""
 
 
 @dataclass
@@ -293,7 +296,8 @@ def a_world(disk_kib: int) -> Iterator[World]:
         clocked.move(folder / "clock", 0)
         (folder / "dsnwatch.toml").write_text(
             CONFIGURATION.format(
-                store=disk.folder / "a.db",
+                node="n1",
+                store=f"sqlite:///{disk.folder / 'a.db'}",
                 imap=imap.port,
                 user=account.user,
                 folder=folder,
