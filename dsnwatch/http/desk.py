@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import local
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from dsnwatch.config.web import WebSection
+from dsnwatch.http.attempts import Attempts
 from dsnwatch.http.keys import Keys
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.store.lookup import SuppressionLookup
@@ -63,6 +64,7 @@ class Desk:
         keys: Knows tokens.
         lookups: Answer single questions in the loop itself: some microseconds each.
         clock: Tells the time.
+        attempts: Counts who tries to sign in with what is no token.
     """
 
     store: "Store"
@@ -72,6 +74,11 @@ class Desk:
     keys: Keys
     lookups: Lookups
     clock: Callable[[], datetime] = _utc_now
+    attempts: Attempts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count by the same clock."""
+        object.__setattr__(self, "attempts", Attempts(self.clock))
 
     @property
     def quick(self) -> bool:

@@ -23,7 +23,9 @@ def told(
     """Answer a program with a problem, and a person with a page."""
     if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/v1/"):
         return problem(status, detail, headers, errors)
-    return bare("error.html", HTTPStatus(status).phrase, status, detail=detail)
+    answer = bare("error.html", HTTPStatus(status).phrase, status, detail=detail)
+    answer.headers.update(headers or {})
+    return answer
 
 
 def of_ours(error: DsnwatchError) -> tuple[int, Mapping[str, str]]:

@@ -1,7 +1,8 @@
-"""Stands before everything: how large a body may be, and what every answer says to browsers."""
+"""Stands before everything: how large a body may be, what every answer says to browsers, HEAD."""
 
 from http import HTTPStatus
 
+import anyio
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -63,6 +64,9 @@ class Guard:
             answer = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(most))
             await answer(scope, receive, send_safely)
             return
+        if scope["method"] == "HEAD":
+            await _headed(self._app, scope, send_safely)
+            return
         read = 0
 
         async def receive_so_much() -> Message:
@@ -74,6 +78,31 @@ class Guard:
             return message
 
         await self._app(scope, receive_so_much, send_safely)
+
+
+async def _headed(app: ASGIApp, scope: Scope, send: Send) -> None:
+    """Answer HEAD as GET without the body; what makes a long one is told that nobody listens.
+
+    Source: RFC 9110 section 9.3.2.
+    """
+    begun = anyio.Event()
+    asked = False
+
+    async def receive_nothing() -> Message:
+        nonlocal asked
+        if not asked:
+            asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await begun.wait()
+        return {"type": "http.disconnect"}
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            begun.set()
+
+    await app({**scope, "method": "GET"}, receive_nothing, send_head)
 
 
 def _told_length(scope: Scope) -> int:

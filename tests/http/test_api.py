@@ -370,3 +370,21 @@ def test_document_is_openapi_3_1_and_asks_nobody_else(place: Place) -> None:
     assert document["openapi"].startswith("3.1")
     assert "//" not in json.dumps(document).replace("https://json-schema.org", "")
     assert place.asks().get("/docs").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/sign-in", "/v1/suppressions", "/v1/suppressions/export", "/v1/openapi.json",
+     "/healthz", "/metrics", "/static/style.css", "/v1/events/none"],
+)  # fmt: skip
+def test_head_is_answered_as_get_without_a_body(place: Place, path: str) -> None:
+    asking = place.asks(Scope.ADMIN)
+    got, headed = asking.get(path), asking.head(path)
+    assert headed.status_code == got.status_code
+    assert headed.content == b""
+    assert headed.headers.get("content-length") == got.headers.get("content-length")
+    assert headed.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_of_what_is_not_got_is_refused(place: Place) -> None:
+    assert place.asks(Scope.ADMIN).head("/v1/suppressions/remove").status_code == 405
