@@ -42,7 +42,7 @@ from dsnwatch.store import new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
-    from dsnwatch.config.policy import ComingBackSection
+    from dsnwatch.config.guards import ComingBackSection
     from dsnwatch.store import Writer
 
 

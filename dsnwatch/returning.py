@@ -20,7 +20,7 @@ from dsnwatch.store import SuppressionFilter
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
-    from dsnwatch.config.policy import ComingBackSection
+    from dsnwatch.config.guards import ComingBackSection
     from dsnwatch.store import Store, Writer
 
 AT_ONCE = 500

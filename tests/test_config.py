@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnwatch.config import document, policy, settings, values
+from dsnwatch.config import document, loading, policy, settings, values
 from dsnwatch.errors import ConfigError
 from dsnwatch.policy import Policy
 
@@ -29,14 +29,14 @@ def a_file(tmp_path: Path, text: str) -> Path:
 
 def complaint(tmp_path: Path, text: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        settings.load(a_file(tmp_path, text))
+        loading.load(a_file(tmp_path, text))
     said = str(caught.value)
     assert "\n" not in said
     return said.removeprefix(str(tmp_path / "dsnwatch.toml"))
 
 
 def test_without_a_file_the_defaults_hold() -> None:
-    found = settings.load()
+    found = loading.load()
     assert found.file.path is None
     assert found.store_url() is None
     assert found.settings.policy.preset == "default"
@@ -46,7 +46,7 @@ def test_without_a_file_the_defaults_hold() -> None:
 
 def test_node_is_the_host_name_where_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "mx1")
-    assert settings.load().node == "mx1"
+    assert loading.load().node == "mx1"
 
 
 def test_option_goes_before_variable_goes_before_default_place(
@@ -57,25 +57,25 @@ def test_option_goes_before_variable_goes_before_default_place(
     default.parent.mkdir()
     for path in (*places, default):
         path.write_text(f'node = "{path.stem}"')
-    assert settings.load().node == "dsnwatch"
+    assert loading.load().node == "dsnwatch"
     monkeypatch.setenv("DSNWATCH_CONFIG", str(places[1]))
-    assert settings.load().node == "variable"
-    assert settings.load(places[0]).node == "argument"
+    assert loading.load().node == "variable"
+    assert loading.load(places[0]).node == "argument"
 
 
 def test_named_file_that_is_missing_is_an_error_that_says_who_named_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ConfigError, match="--config"):
-        settings.load(tmp_path / "none.toml")
+        loading.load(tmp_path / "none.toml")
     monkeypatch.setenv("DSNWATCH_CONFIG", str(tmp_path / "none.toml"))
     with pytest.raises(ConfigError, match="DSNWATCH_CONFIG"):
-        settings.load()
+        loading.load()
 
 
 def test_folder_in_place_of_the_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        settings.load(tmp_path)
+        loading.load(tmp_path)
 
 
 def test_environment_goes_before_the_file_key_by_key(
@@ -83,7 +83,7 @@ def test_environment_goes_before_the_file_key_by_key(
 ) -> None:
     path = a_file(tmp_path, '[keep]\nevents = "100d"\nraw_messages = "10d"\n')
     monkeypatch.setenv("DSNWATCH_KEEP__EVENTS", "7d")
-    keep = settings.load(path).settings.keep
+    keep = loading.load(path).settings.keep
     assert keep.events == timedelta(days=7)
     assert keep.raw_messages == timedelta(days=10)
 
@@ -122,7 +122,7 @@ def test_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "dsnwatch.toml"
     path.write_bytes(b'node = "\xff"')
     with pytest.raises(ConfigError, match="UTF-8"):
-        settings.load(path)
+        loading.load(path)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_unknown_environment_variable_is_an_error_with_the_nearest_one(
 ) -> None:
     monkeypatch.setenv(name, "x")
     with pytest.raises(ConfigError, match=rf"\${name}: no such option; did you mean '{near}'"):
-        settings.load()
+        loading.load()
 
 
 @pytest.mark.parametrize("name", ["DSNWATCH_REQUIRE_SERVERS", "DSNWATCH_HOME", "DSNWATCHDOG"])
@@ -147,7 +147,7 @@ def test_environment_variable_of_another_program_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "1")
-    settings.load()
+    loading.load()
 
 
 def test_wrong_value_in_the_environment_is_laid_at_its_door(
@@ -155,11 +155,11 @@ def test_wrong_value_in_the_environment_is_laid_at_its_door(
 ) -> None:
     monkeypatch.setenv("DSNWATCH_KEEP__EVENTS", "soon")
     with pytest.raises(ConfigError, match=r"^\$DSNWATCH_KEEP__EVENTS: keep.events: 'soon'"):
-        settings.load(a_file(tmp_path, '[keep]\nevents = "30d"\n'))
+        loading.load(a_file(tmp_path, '[keep]\nevents = "30d"\n'))
 
 
 def test_only_never_keeps_for_ever(tmp_path: Path) -> None:
-    keep = settings.load(a_file(tmp_path, '[keep]\nevents = "never"\n')).settings.keep
+    keep = loading.load(a_file(tmp_path, '[keep]\nevents = "never"\n')).settings.keep
     assert keep.events is None
 
 
@@ -173,7 +173,7 @@ def test_password_comes_from_the_credentials_directory(
     path = a_file(
         tmp_path, '[store]\nurl = "postgresql://me@db.example.net/x"\npassword_file = "db"'
     )
-    assert settings.load(path).store_url() == "postgresql://me:p%40ss%2Fw%3Ard@db.example.net/x"
+    assert loading.load(path).store_url() == "postgresql://me:p%40ss%2Fw%3Ard@db.example.net/x"
 
 
 def test_password_comes_from_beside_the_file_without_systemd(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_password_comes_from_beside_the_file_without_systemd(tmp_path: Path) -> 
     path = a_file(
         tmp_path, '[store]\nurl = "postgresql://me@db.example.net/x"\npassword_file = "db"'
     )
-    assert settings.load(path).store_url() == "postgresql://me:secret@db.example.net/x"
+    assert loading.load(path).store_url() == "postgresql://me:secret@db.example.net/x"
 
 
 @pytest.mark.parametrize("content", [None, ""])
@@ -194,7 +194,7 @@ def test_missing_or_empty_password_file_names_line_and_key(
         tmp_path, '[store]\nurl = "postgresql://me@db.example.net/x"\npassword_file = "db"'
     )
     with pytest.raises(ConfigError, match=r"line 3: store.password_file: .*db "):
-        settings.load(path).store_url()
+        loading.load(path).store_url()
 
 
 def test_password_file_without_a_user_to_use_it_for_is_an_error(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_values_shown_hide_passwords_and_say_where_they_come_from(
 ) -> None:
     monkeypatch.setenv("DSNWATCH_NODE", "mx2")
     path = a_file(tmp_path, '[store]\nurl = "postgresql://me:secret@db.example.net/x"\n')
-    shown = {key: (value, origin) for key, value, origin in settings.load(path).values()}
+    shown = {key: (value, origin) for key, value, origin in loading.load(path).values()}
     assert shown["store.url"] == ("postgresql://me:***@db.example.net/x", f"{path}, line 2")
     assert shown["node"] == ("mx2", "$DSNWATCH_NODE")
     assert shown["keep.events"] == ("400d", "default")
@@ -215,15 +215,15 @@ def test_values_shown_hide_passwords_and_say_where_they_come_from(
 
 def test_rules_lie_beside_the_file_by_default(tmp_path: Path) -> None:
     path = a_file(tmp_path, "")
-    assert settings.load(path).rules_directory() is None
+    assert loading.load(path).rules_directory() is None
     (tmp_path / "rules.d").mkdir()
-    assert settings.load(path).rules_directory() == tmp_path / "rules.d"
+    assert loading.load(path).rules_directory() == tmp_path / "rules.d"
 
 
 def test_configured_rules_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
     path = a_file(tmp_path, '[rules]\ndirectory = "mine"\n')
     with pytest.raises(ConfigError, match=r"line 2: rules.directory: .*mine is no folder"):
-        settings.load(path).rules_directory()
+        loading.load(path).rules_directory()
 
 
 def test_every_option_has_description_unit_and_default() -> None:
@@ -239,10 +239,10 @@ def test_store_url_alone_is_what_the_whole_configuration_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = a_file(tmp_path, '[store]\nurl = "sqlite:////a.db"\n')
-    assert document.store_url(document.read(path), {}) == settings.load(path).store_url()
+    assert document.store_url(document.read(path), {}) == loading.load(path).store_url()
     monkeypatch.setenv("DSNWATCH_STORE__URL", "sqlite:////b.db")
     environ = {"DSNWATCH_STORE__URL": "sqlite:////b.db"}
-    assert document.store_url(document.read(path), environ) == settings.load(path).store_url()
+    assert document.store_url(document.read(path), environ) == loading.load(path).store_url()
 
 
 @pytest.mark.parametrize(
@@ -303,5 +303,5 @@ def test_secret_of_systemd_goes_before_the_one_beside_the_file(
         place.parent.mkdir(parents=True)
         place.write_text(f"{place.relative_to(tmp_path).parts[0]}\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
-    configuration = settings.load(a_file(tmp_path / "etc", ""))
+    configuration = loading.load(a_file(tmp_path / "etc", ""))
     assert configuration.secret(Path("secrets/imap"), "mailbox.0.password_file") == found_in

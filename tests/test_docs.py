@@ -14,7 +14,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from dsnwatch import cli
-from dsnwatch.config import document, settings
+from dsnwatch.config import document, loading, settings
 from dsnwatch.model import Action, BounceReport, Kind, RecipientStatus
 from dsnwatch.policy import PRESETS, Policy
 from dsnwatch.reading.classify import classify
@@ -134,14 +134,14 @@ def test_configuration_shown_is_one(tmp_path: Path, document: str) -> None:
     for block in shown:
         path = tmp_path / "dsnwatch.toml"
         path.write_text(block)
-        settings.load(path)
+        loading.load(path)
 
 
 def test_policy_shown_is_one(tmp_path: Path) -> None:
     for block in blocks(text_of("policy.md"), "toml"):
         path = tmp_path / "dsnwatch.toml"
         path.write_text(block)
-        loaded = settings.load(path)
+        loaded = loading.load(path)
         Policy.of(loaded.settings.policy, loaded.file.place)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dsnwatch.changes import Changes
-from dsnwatch.config.policy import ComingBackSection
+from dsnwatch.config.guards import ComingBackSection
 from dsnwatch.ingest import Ingest
 from dsnwatch.keeping import Sweep
 from dsnwatch.model import RawMessage

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsnwatch.attribute import Attributor
-from dsnwatch.config import settings
+from dsnwatch.config import loading
 from dsnwatch.config.policy import PolicySection
 from dsnwatch.config.trust import AttributionSection, TrustSection
 from dsnwatch.errors import ConfigError
@@ -314,7 +314,7 @@ def trust_of(tmp_path: Path, data: bytes, text: str, asked: dict[str, str] | Non
     path = tmp_path / "dsnwatch.toml"
     path.write_text(text)
     ask = None if asked is None else asked.get
-    attributor = attributor_of(settings.load(path), ask)
+    attributor = attributor_of(loading.load(path), ask)
     raw = RawMessage(data, "here", "imap", TODAY)
     (event,) = attributor.events_of(raw, READER.read(data), "f" * 64, TODAY)
     return event.attribution.trust

@@ -208,7 +208,7 @@ def _try(answers: Answers, *, test: bool) -> None:
         DsnwatchError: Something is wrong with it; says that nothing was written.
     """
     from dsnwatch.cli.mailbox import steps  # noqa: PLC0415  likewise
-    from dsnwatch.config import settings  # noqa: PLC0415  not for --help
+    from dsnwatch.config import loading  # noqa: PLC0415  not for --help
     from dsnwatch.store import open_store  # noqa: PLC0415  likewise
 
     with TemporaryDirectory(prefix="dsnwatch-init-") as name:
@@ -217,7 +217,7 @@ def _try(answers: Answers, *, test: bool) -> None:
         path = folder / init_files.CONFIGURATION
         path.write_text(init_files.configuration(answers), encoding="utf-8")
         try:
-            loaded = settings.load(path)
+            loaded = loading.load(path)
             if answers.source == "mailbox" and test:
                 store = open_store(str(folder / "try.db"))
                 try:

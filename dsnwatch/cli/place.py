@@ -59,11 +59,11 @@ class Place:
         """The whole configuration, checked.
 
         Raises:
-            ConfigError: As `settings.load` has it.
+            ConfigError: As `loading.load` has it.
         """
-        from dsnwatch.config import settings  # noqa: PLC0415  pydantic costs ten bare Pythons
+        from dsnwatch.config import loading  # noqa: PLC0415  pydantic costs ten bare Pythons
 
-        loaded = settings.load(self._config)
+        loaded = loading.load(self._config)
         self._say_config(loaded.file.path)
         return loaded
 

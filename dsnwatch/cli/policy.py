@@ -168,11 +168,11 @@ def _tell(foresight: "Foresight", *, as_json: bool, days: int) -> None:
 
 
 def _draft(path: Path) -> "Configuration":
-    from dsnwatch.config import settings  # noqa: PLC0415  pydantic costs ten bare Pythons
+    from dsnwatch.config import loading  # noqa: PLC0415  pydantic costs ten bare Pythons
 
     if not path.is_file():
         raise UsageError(f"--policy {path}: is no file; write one with a [policy] in it")
-    return settings.load(path)
+    return loading.load(path)
 
 
 def _policy(configuration: "Configuration") -> "Policy":

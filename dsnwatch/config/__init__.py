@@ -1,1 +1,1 @@
-"""What can be configured: one file a section, put together, read and checked in `settings`."""
+"""What can be configured: a file a section, put together in `settings`, read by `loading`."""

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    Field,
     PlainSerializer,
     field_validator,
     model_validator,
 )
 
+from dsnwatch.config.guards import ComingBackSection, FloodSection, SenderSection
 from dsnwatch.config.sections import Section, option
-from dsnwatch.config.values import Duration, Keep, duration, duration_text
+from dsnwatch.config.values import Count, Keep, Length, a_length, duration, duration_text
 from dsnwatch.model import BounceClass, Fault, Kind, Trust
 from dsnwatch.records import DecisionAction
 from dsnwatch.rules import Category
@@ -29,7 +29,6 @@ Least = Literal["signed", "matched", "vouched", "dkim", "claimed"]
 _ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _STATUS = re.compile(r"[245]\.(?:\d{1,3}\.(?:\d{1,3})?)?")
 _NOT_MAILED = (Kind.COMPLAINT, Kind.UNSUBSCRIBE)
-MEMORY_AT_MOST = timedelta(days=3650)
 
 
 def _texts(value: object) -> object:
@@ -51,26 +50,18 @@ def _a_status(text: str) -> str:
     return text
 
 
-def _a_length(value: timedelta) -> timedelta:
-    if value > MEMORY_AT_MOST:
-        raise ValueError('must not be longer than "3650d"')
-    return value
-
-
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Statuses = Annotated[tuple[Annotated[str, AfterValidator(_a_status)], ...], BeforeValidator(_texts)]
 Kinds = Annotated[tuple[Kind, ...], BeforeValidator(_texts)]
 Classes = Annotated[tuple[BounceClass, ...], BeforeValidator(_texts)]
 Faults = Annotated[tuple[Fault, ...], BeforeValidator(_texts)]
 Trusts = Annotated[tuple[Trust, ...], BeforeValidator(_texts)]
-Length = Annotated[Duration, AfterValidator(_a_length)]
 Lasting = Annotated[
     timedelta | None,
     BeforeValidator(_for_ever),
-    AfterValidator(lambda value: value if value is None else _a_length(value)),
+    AfterValidator(lambda value: value if value is None else a_length(value)),
     PlainSerializer(lambda value: "ever" if value is None else duration_text(value)),
 ]
-Count = Annotated[int, Field(strict=True, ge=1, le=1000)]
 
 
 class PolicyRuleSection(Section):
@@ -296,67 +287,6 @@ class PolicyStreamSection(Section):
         "The least trust at which its events may suppress at once. Without it, "
         "policy.require_trust.",
         unit="name",
-    )
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class FloodSection(Section):
-    """`[policy.flood]`: what nobody proved to be about mail of ours suppresses only so many."""
-
-    at_least: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = option(
-        50,
-        "How many suppressions claimed reports alone may make in an hour, however quiet it "
-        "usually is; what goes beyond is held for a person.",
-        unit="number",
-    )
-    times_usual: Annotated[int, Field(strict=True, ge=1, le=1000)] = option(
-        5, "How many times a usual hour they may make, where that is more.", unit="number"
-    )
-    share: Share = option(
-        0.05,
-        "Which share of the addresses that ever showed life they may suppress in a day; 1 is any.",
-        unit="number from 0 to 1",
-    )
-
-
-class SenderSection(Section):
-    """`[policy.sender]`: when many are refused for one cause of ours, it is not the people."""
-
-    at_least: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = option(
-        10,
-        "How many failures of one message, or at one provider, within an hour must say the same "
-        "and speak of the sender.",
-        unit="number",
-    )
-    share: Share = option(
-        0.2,
-        "Which share of all of them those must be; then what they would suppress is held for a "
-        "person. 1 switches it off.",
-        unit="number from 0 to 1",
-    )
-
-
-class ComingBackSection(Section):
-    """`[policy.coming_back]`: when somebody who was suppressed for a while may be tried again."""
-
-    rest: Length = option(
-        timedelta(days=14),
-        "How long he is left alone after his last failure.",
-        unit="length of time",
-    )
-    trials: Count = option(2, "How often he may be tried.", unit="number")
-    within: Length = option(timedelta(days=30), "Within which time.", unit="length of time")
-    trial: Length = option(
-        timedelta(days=3),
-        "How long a trial lifts the suppression (`dsnwatch suppressions try`).",
-        unit="length of time",
-    )
-    relapse: Length = option(
-        timedelta(days=30),
-        "A hard bounce so soon after a release is put down as a relapse, for a person to look at.",
-        unit="length of time",
     )
 
 

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -121,3 +121,16 @@ def size_text(octets: int) -> str:
 
 Size = Annotated[int, BeforeValidator(size), PlainSerializer(size_text)]
 """A number of octets."""
+
+
+def a_length(value: timedelta) -> timedelta:
+    """Refuse a length of time beyond which no policy looks back."""
+    if value > MEMORY_AT_MOST:
+        raise ValueError('must not be longer than "3650d"')
+    return value
+
+
+MEMORY_AT_MOST = timedelta(days=3650)
+Length = Annotated[Duration, AfterValidator(a_length)]
+"""How far a policy may look back."""
+Count = Annotated[int, Field(strict=True, ge=1, le=1000)]

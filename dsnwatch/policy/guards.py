@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from dsnwatch.config.policy import FloodSection, SenderSection
+from dsnwatch.config.guards import FloodSection, SenderSection
 from dsnwatch.harvest import masked
 from dsnwatch.model import Kind, Trust
 from dsnwatch.records import BounceEvent

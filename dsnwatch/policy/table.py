@@ -9,13 +9,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Self
 
-from dsnwatch.config.policy import (
-    ComingBackSection,
-    FloodSection,
-    PolicyRuleSection,
-    PolicySection,
-    SenderSection,
-)
+from dsnwatch.config.guards import ComingBackSection, FloodSection, SenderSection
+from dsnwatch.config.policy import PolicyRuleSection, PolicySection
 from dsnwatch.errors import ConfigError, RuleError
 from dsnwatch.model import Trust
 from dsnwatch.policy.reach import unreachable

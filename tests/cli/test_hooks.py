@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dsnwatch.config.settings import load
+from dsnwatch.config.loading import load
 from dsnwatch.events import EVENTS
 from dsnwatch.hooks import open_hook
 from dsnwatch.outbox import AGAIN_AFTER, Worker

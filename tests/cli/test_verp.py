@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dsnwatch.cli.verp import SNIPPETS
-from dsnwatch.config.settings import load
+from dsnwatch.config.loading import load
 from dsnwatch.model import Trust
 from dsnwatch.rfc.return_path import Validity, check, keys_of
 from tests.hooks.mail import Mail, MailServer, a_mail_server

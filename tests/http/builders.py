@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from dsnwatch import tokens
 from dsnwatch.attribute import Attributor
-from dsnwatch.config.settings import load
+from dsnwatch.config.loading import load
 from dsnwatch.http.app import application
 from dsnwatch.http.desk import Desk, Lookups
 from dsnwatch.http.keys import Keys

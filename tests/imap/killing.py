@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from dsnwatch.config import settings
+from dsnwatch.config import loading
 from dsnwatch.policy import Policy
 from dsnwatch.reading.reader import Reader
 from dsnwatch.service.daemon import serve
@@ -21,7 +21,7 @@ from dsnwatch.store import open_store
 
 def main() -> None:
     """Obey until the end of standard input."""
-    configuration = settings.load(Path(sys.argv[1]))
+    configuration = loading.load(Path(sys.argv[1]))
     loaded = Loaded(
         configuration,
         Reader.load(None),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.config import settings
+from dsnwatch.config import loading, settings
 from dsnwatch.errors import ConfigError
 from tests.test_docs import blocks, text_of
 
@@ -35,7 +35,7 @@ IN = 'password_file = "p"\n'
 def loaded(tmp_path: Path, text: str) -> settings.Configuration:
     path = tmp_path / "dsnwatch.toml"
     path.write_text(text)
-    return settings.load(path)
+    return loading.load(path)
 
 
 def complaint(tmp_path: Path, text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsnwatch.config.policy import FloodSection, SenderSection
+from dsnwatch.config.guards import FloodSection, SenderSection
 from dsnwatch.model import Trust
 from dsnwatch.policy.guards import (
     Flood,

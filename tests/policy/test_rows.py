@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.config import settings
+from dsnwatch.config import loading
 from dsnwatch.errors import ConfigError, RuleError
 from dsnwatch.model import Action, Kind, Trust
 from dsnwatch.policy import PRESETS, Policy, decide
@@ -31,7 +31,7 @@ def a_row(**row: object) -> Policy:
 
 
 def policy_of(path: Path) -> Policy:
-    loaded = settings.load(path)
+    loaded = loading.load(path)
     return Policy.of(loaded.settings.policy, loaded.file.place)
 
 

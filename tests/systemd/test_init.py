@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dsnwatch
-from dsnwatch.config import settings
+from dsnwatch.config import loading
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.needs import need
 
@@ -61,7 +61,7 @@ def test_mailbox_is_tried_and_its_secret_is_for_root_alone(
     assert rights[f"etc/dsnwatch/secrets/{name}"] == 0o600
     assert rights["etc/dsnwatch/dsnwatch.toml"] == 0o644
     assert not [path for path in rights if path.endswith((".db", ".part"))]
-    loaded = settings.load(root / "etc/dsnwatch/dsnwatch.toml")
+    loaded = loading.load(root / "etc/dsnwatch/dsnwatch.toml")
     (mailbox,) = loaded.settings.mailbox
     assert mailbox.password_file is not None
     assert loaded.secret(mailbox.password_file, "mailbox.0.password_file") == PASSWORD
@@ -99,7 +99,7 @@ def test_five_questions_are_asked(tmp_path: Path) -> None:
             os.close(ours)
     assert process.returncode == 0, said
     assert said.count(b"?") == len(answers)
-    (listener,) = settings.load(tmp_path / "root/etc/dsnwatch/dsnwatch.toml").settings.listener
+    (listener,) = loading.load(tmp_path / "root/etc/dsnwatch/dsnwatch.toml").settings.listener
     assert (listener.listen, listener.protocol) == (("systemd:lmtp",), "lmtp")
     assert listener.recipients == ("bounces", "bounces+*", "postmaster", "abuse")
     assert b"dsnwatch-lmtp.socket" in said
