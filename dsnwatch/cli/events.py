@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsnwatch.cli.options import (
+    AddressOption,
+    ClassOption,
     ConfigOption,
+    DomainOption,
     JsonOption,
+    KindOption,
     LimitOption,
+    ReasonOption,
+    SinceOption,
     StoreOption,
+    StreamOption,
+    UntilOption,
     VerboseOption,
 )
 from dsnwatch.cli.output import Column, fields, json_line, minute, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
-from dsnwatch.model import BounceClass, Kind
 from dsnwatch.nearest import see_reason
 from dsnwatch.rfc.address import key
 from dsnwatch.shown import event_dict
@@ -55,35 +62,14 @@ _OF_ONE = (_COLUMNS[0], Column("id", 26), *_COLUMNS[2:])
 def list_events(
     ctx: typer.Context,
     *,
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="ADDRESS", help="Only those of this address.")
-    ] = None,
-    domain: Annotated[
-        str | None, typer.Option("--domain", metavar="DOMAIN", help="Only those of this domain.")
-    ] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option("--reason", metavar="REASON", help="Only this reason: user_unknown ..."),
-    ] = None,
-    bounce_class: Annotated[
-        BounceClass | None,
-        typer.Option("--class", metavar="CLASS", help=f"Only this: {', '.join(BounceClass)}."),
-    ] = None,
-    kind: Annotated[
-        Kind | None, typer.Option("--kind", metavar="KIND", help=f"Only this: {', '.join(Kind)}.")
-    ] = None,
-    stream: Annotated[
-        str | None, typer.Option("--stream", metavar="NAME", help="Only this stream.")
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--since", metavar="TIME", help="From then on, in UTC: 2026-03-05, 2026-03-05T10:00:00."
-        ),
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option("--until", metavar="TIME", help="Before then, in UTC.")
-    ] = None,
+    address: AddressOption = None,
+    domain: DomainOption = None,
+    reason: ReasonOption = None,
+    bounce_class: ClassOption = None,
+    kind: KindOption = None,
+    stream: StreamOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     limit: LimitOption = None,
     as_json: JsonOption = False,
     store: StoreOption = None,
@@ -134,23 +120,11 @@ def tail(
     limit: Annotated[
         int, typer.Option("--limit", min=0, metavar="N", help="How many of those that are there.")
     ] = 10,
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="ADDRESS", help="Only those of this address.")
-    ] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option("--reason", metavar="REASON", help="Only this reason: user_unknown ..."),
-    ] = None,
-    bounce_class: Annotated[
-        BounceClass | None,
-        typer.Option("--class", metavar="CLASS", help=f"Only this: {', '.join(BounceClass)}."),
-    ] = None,
-    kind: Annotated[
-        Kind | None, typer.Option("--kind", metavar="KIND", help=f"Only this: {', '.join(Kind)}.")
-    ] = None,
-    stream: Annotated[
-        str | None, typer.Option("--stream", metavar="NAME", help="Only this stream.")
-    ] = None,
+    address: AddressOption = None,
+    reason: ReasonOption = None,
+    bounce_class: ClassOption = None,
+    kind: KindOption = None,
+    stream: StreamOption = None,
     as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,

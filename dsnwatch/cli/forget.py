@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
+from dsnwatch.cli.options import BecauseOption, ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import json_line, line, say
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
@@ -33,9 +33,7 @@ def forget(
     ctx: typer.Context,
     *,
     addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS", help="Addresses.")],
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
-    ] = "",
+    because: BecauseOption = "",
     block: Annotated[
         bool, typer.Option("--block", help="Suppress them for ever, whatever the list says.")
     ] = False,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsnwatch.cli.options import (
+    BecauseOption,
     ConfigOption,
     JsonOption,
     LimitOption,
@@ -31,9 +32,6 @@ app = typer.Typer(
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="HOLD", help="Its name or id, as `holds list` has them.")
-]
-BecauseOption = Annotated[
-    str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
 ]
 _HOLDS = (Column("since (UTC)", 16), Column("events", 8, right=True), Column("hold"))
 _EVENTS = (Column("when (UTC)", 16), Column("recipient"), Column("reason", 22))

@@ -9,7 +9,7 @@ import typer
 
 from dsnwatch import tending
 from dsnwatch.cli.hook_sample import sample
-from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
+from dsnwatch.cli.options import BecauseOption, ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, json_line, line, minute, say, table
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
@@ -35,9 +35,6 @@ app = typer.Typer(
 )
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The hook.")]
-BecauseOption = Annotated[
-    str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
-]
 
 _HOOKS = (
     Column("hook"),

@@ -1,6 +1,6 @@
 """`dsnwatch messages`: what came in, whatever it was, and who sent it."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,14 +9,17 @@ from dsnwatch.cli.octets import first_lines, write_raw
 from dsnwatch.cli.options import (
     ConfigOption,
     JsonOption,
+    KindOption,
     LimitOption,
+    SinceOption,
     StoreOption,
+    StreamOption,
+    UntilOption,
     VerboseOption,
 )
 from dsnwatch.cli.output import Column, fields, json_line, line, minute, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
-from dsnwatch.model import Kind
 from dsnwatch.shown import message_dict
 from dsnwatch.store import MessageFilter
 
@@ -49,21 +52,10 @@ _COLUMNS = (
 def list_messages(
     ctx: typer.Context,
     *,
-    kind: Annotated[
-        Kind | None, typer.Option("--kind", metavar="KIND", help=f"Only this: {', '.join(Kind)}.")
-    ] = None,
-    stream: Annotated[
-        str | None, typer.Option("--stream", metavar="NAME", help="Only this stream.")
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--since", metavar="TIME", help="From then on, in UTC: 2026-03-05, 2026-03-05T10:00:00."
-        ),
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option("--until", metavar="TIME", help="Before then, in UTC.")
-    ] = None,
+    kind: KindOption = None,
+    stream: StreamOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     after: Annotated[
         str | None, typer.Option("--after", metavar="ID", help="Only those behind this one.")
     ] = None,

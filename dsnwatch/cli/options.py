@@ -1,9 +1,12 @@
 """Options that several commands share, worded once."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from dsnwatch.model import BounceClass, Kind
 
 ConfigOption = Annotated[
     Path | None,
@@ -38,4 +41,40 @@ RulesOption = Annotated[
         metavar="DIR",
         help="Go by the rules of this folder in the place of the configured rules.d.",
     ),
+]
+
+AddressOption = Annotated[
+    str | None, typer.Option("--address", metavar="ADDRESS", help="Only those of this address.")
+]
+DomainOption = Annotated[
+    str | None, typer.Option("--domain", metavar="DOMAIN", help="Only those of this domain.")
+]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="REASON", help="Only this reason: user_unknown ..."),
+]
+ClassOption = Annotated[
+    BounceClass | None,
+    typer.Option("--class", metavar="CLASS", help=f"Only this: {', '.join(BounceClass)}."),
+]
+KindOption = Annotated[
+    Kind | None, typer.Option("--kind", metavar="KIND", help=f"Only this: {', '.join(Kind)}.")
+]
+StreamOption = Annotated[
+    str | None, typer.Option("--stream", metavar="NAME", help="Only this stream.")
+]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since", metavar="TIME", help="From then on, in UTC: 2026-03-05, 2026-03-05T10:00:00."
+    ),
+]
+UntilOption = Annotated[
+    datetime | None, typer.Option("--until", metavar="TIME", help="Before then, in UTC.")
+]
+BecauseOption = Annotated[
+    str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
+]
+BackOption = Annotated[
+    str, typer.Option("--since", metavar="TIME", help='How far back: "7d", "24h".')
 ]

@@ -9,7 +9,7 @@ import typer
 from dsnwatch.alerts import percent
 from dsnwatch.cli.bars import bars
 from dsnwatch.cli.lengths import since_option
-from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
+from dsnwatch.cli.options import BackOption, ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, folded, heading, json_line, line, minute, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.shown import report_dict
@@ -55,9 +55,7 @@ _ROWS_AT_MOST = 31
 def report(
     ctx: typer.Context,
     *,
-    since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help='How far back: "7d", "24h".')
-    ] = "7d",
+    since: BackOption = "7d",
     html: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write a page; - is standard output."),

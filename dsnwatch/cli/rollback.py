@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
+from dsnwatch.cli.options import BecauseOption, ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, day, json_line, line, say, table
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
@@ -82,9 +82,7 @@ def rollback(
     preview: Annotated[
         bool, typer.Option("--preview", help="Say what would follow, and change nothing.")
     ] = False,
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
-    ] = "",
+    because: BecauseOption = "",
     undo: Annotated[
         str, typer.Option("--undo", metavar="ID", help="Take this rollback back.")
     ] = "",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsnwatch.cli.options import (
+    BecauseOption,
     ConfigOption,
     JsonOption,
     RulesOption,
@@ -39,9 +40,7 @@ def replay(
         bool,
         typer.Option("--apply", help="Write it: verdicts, decisions, suppressions, and the news."),
     ] = False,
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
-    ] = "",
+    because: BecauseOption = "",
     as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from dsnwatch.cli.failures import Failures
-from dsnwatch.cli.options import (
-    ConfigOption,
-    JsonOption,
-    StoreOption,
-    VerboseOption,
-)
+from dsnwatch.cli.options import BackOption, ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, json_line, line, say, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import SourceError, UsageError
@@ -125,9 +120,7 @@ def import_sent(
 def counts(
     ctx: typer.Context,
     *,
-    since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help='How far back: "7d", "24h".')
-    ] = "30d",
+    since: BackOption = "30d",
     as_json: JsonOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,

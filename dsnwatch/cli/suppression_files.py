@@ -9,6 +9,7 @@ import typer
 
 from dsnwatch.cli.failures import Failures
 from dsnwatch.cli.options import (
+    BecauseOption,
     ConfigOption,
     JsonOption,
     LimitOption,
@@ -44,9 +45,6 @@ RawCellsOption = Annotated[
         help="Leave cells that a spreadsheet would take for a formula as they are, without an "
         "apostrophe before them.",
     ),
-]
-BecauseOption = Annotated[
-    str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
 ]
 
 

@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from dsnwatch.cli.options import (
+    BecauseOption,
     ConfigOption,
+    DomainOption,
     JsonOption,
     LimitOption,
+    ReasonOption,
     StoreOption,
     VerboseOption,
 )
@@ -64,13 +67,8 @@ _COLUMNS = (
 def list_suppressions(
     ctx: typer.Context,
     *,
-    domain: Annotated[
-        str | None, typer.Option("--domain", metavar="DOMAIN", help="Only those of this domain.")
-    ] = None,
-    reason: Annotated[
-        str | None,
-        typer.Option("--reason", metavar="REASON", help="Only this reason: user_unknown ..."),
-    ] = None,
+    domain: DomainOption = None,
+    reason: ReasonOption = None,
     origin: Annotated[
         str | None,
         typer.Option(
@@ -175,9 +173,7 @@ def remove(
     ctx: typer.Context,
     *,
     addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS", help="Addresses.")],
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
-    ],
+    because: BecauseOption,
     stream: StreamOption = "",
     as_json: JsonOption = False,
     store: StoreOption = None,

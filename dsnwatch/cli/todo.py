@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsnwatch.cli.lengths import since_option
-from dsnwatch.cli.options import ConfigOption, JsonOption, LimitOption, StoreOption, VerboseOption
+from dsnwatch.cli.options import (
+    BackOption,
+    ConfigOption,
+    JsonOption,
+    LimitOption,
+    StoreOption,
+    VerboseOption,
+)
 from dsnwatch.cli.output import day, folded, heading, json_line, line, say
 from dsnwatch.cli.place import Place
 from dsnwatch.shown import ticket_dict
@@ -34,9 +41,7 @@ _TEXT_AT_MOST = 240
 def todo(
     ctx: typer.Context,
     *,
-    since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help='How far back: "7d", "24h".')
-    ] = "30d",
+    since: BackOption = "30d",
     fixed: Annotated[bool, typer.Option("--fixed", help="List what is fixed as well.")] = False,
     limit: LimitOption = None,
     as_json: JsonOption = False,

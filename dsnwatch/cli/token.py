@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
+from dsnwatch.cli.options import BecauseOption, ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, day, json_line, line, minute, say, table
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
@@ -130,9 +130,7 @@ def revoke(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Its name or id, as `token list` has them.")
     ],
-    because: Annotated[
-        str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")
-    ] = "",
+    because: BecauseOption = "",
     store: StoreOption = None,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
