@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from dsnwatch.config.mailbox import MailboxSection
-from dsnwatch.model import Kind, RawMessage
-from dsnwatch.records import Receipt, ReceiptState
+from dsnwatch.model import RawMessage
+from dsnwatch.records import Receipt
 from dsnwatch.sources.imap_fetch import LARGEST_OCTETS, SET, fetch_whole
 from dsnwatch.sources.imap_folders import Folder, Names, Target, way_for
-from dsnwatch.sources.imap_letting_go import let_go
+from dsnwatch.sources.imap_letting_go import Pace, let_go, target_of
 from dsnwatch.sources.imap_login import Login
 from dsnwatch.sources.imap_session import Session
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
@@ -83,6 +83,8 @@ class ImapSource:
         self._folders: dict[str, Folder] = {}
         self._open: Folder | None = None
         self._given: dict[str, tuple[Folder, int, int]] = {}
+        self._sweeping = False
+        self._pace = Pace()
         self.connects = 0
         self._stale = False
         self._renew_at = NEVER
@@ -153,24 +155,32 @@ class ImapSource:
                 been).
         """
         self._given.clear()
-        with self._over_when_broken():
-            self.connect()
-            refused: list[MailboxError] = []
-            there = self.folders()
-            # The first one last, so that it is the open one when the waiting begins.
-            for folder in [*there[1:], *there[:1]]:
-                try:
-                    yield from self._sweep(folder)
-                except MailboxError as error:
-                    if error.trouble is not Trouble.REFUSED:
-                        raise
-                    refused.append(error)
-            if refused:
-                # Dovecot refuses for good what was replaced under an open connection.
-                self._stale = True
-                raise refused[0]
-            if missing := self.missing():
-                raise self._no_folder(missing[0])
+        self._sweeping = True
+        try:
+            with self._over_when_broken():
+                self.connect()
+                yield from self._sweeps()
+        finally:
+            self._sweeping = False
+
+    def _sweeps(self) -> Iterator[RawMessage]:
+        """Give what waits in each folder."""
+        refused: list[MailboxError] = []
+        there = self.folders()
+        # The first one last, so that it is the open one when the waiting begins.
+        for folder in [*there[1:], *there[:1]]:
+            try:
+                yield from self._sweep(folder)
+            except MailboxError as error:
+                if error.trouble is not Trouble.REFUSED:
+                    raise
+                refused.append(error)
+        if refused:
+            # Dovecot refuses for good what was replaced under an open connection.
+            self._stale = True
+            raise refused[0]
+        if missing := self.missing():
+            raise self._no_folder(missing[0])
 
     def waiting(self) -> Iterator[tuple[Folder, int]]:
         """Count what waits in each folder, and change nothing.
@@ -187,21 +197,27 @@ class ImapSource:
                 yield folder, len(folder.waiting(found))
 
     def stored(self, receipts: Sequence[tuple[RawMessage, Receipt]]) -> None:
-        """Let go of messages as `after` says, in sets.
+        """Let go of messages as `after` says, in sets: not each time while a sweep goes on.
 
         Without a connection nothing happens yet: they are let go of in the next sweep.
         """
-        touched: dict[str, Folder] = {}
         for raw, receipt in receipts:
             folder, uidvalidity, uid = self._given.pop(raw.locator, (None, 0, 0))
             if folder is not None and folder.is_of(uidvalidity):
                 folder.store(uid, target_of(receipt))
-                touched[folder.name] = folder
-        if self._session is not None:
-            with self._over_when_broken():
-                for folder in touched.values():
-                    self._at(folder)
-                    self._let_go(folder)
+        if self._session is None:
+            return
+        refused: list[MailboxError] = []
+        with self._over_when_broken():
+            for folder in self._folders.values():
+                try:
+                    self._let_go(folder, more_comes=self._sweeping)
+                except MailboxError as error:
+                    if error.trouble is not Trouble.REFUSED:
+                        raise
+                    refused.append(error)
+        if refused:
+            raise refused[0]
 
     def wait(self, until: float) -> None:
         """Wait for new mail, for `wake`, for a token to expire, or for a time.
@@ -352,13 +368,16 @@ class ImapSource:
             self._given[raw.locator] = (folder, uidvalidity, uid)
             yield raw
 
-    def _let_go(self, folder: Folder) -> None:
-        """Let go of all of a folder that is on disk; it is open."""
+    def _let_go(self, folder: Folder, *, more_comes: bool = False) -> None:
+        """Let go of what is on disk of a folder; of not all of it while more comes."""
         assert self._names is not None
-        let_go(self._section, self._server(), self._names, folder)
-        folder.advance()
-        if folder.by_cursor:
-            self._positions.put(self._cursor(folder), folder.position)
+        due = partial(self._pace.due, folder, more_comes=more_comes)
+        if due():
+            session = self._at(folder)  # it may be another one by now: nothing of it is pending
+            let_go(self._section, session, self._names, folder, due(), self._pace)
+            folder.advance()
+            if folder.by_cursor:
+                self._positions.put(self._cursor(folder), folder.position)
 
     def _no_folder(self, wanted: str) -> MailboxError:
         assert self._names is not None
@@ -377,9 +396,3 @@ def renewal(expires_at: datetime | None, now: datetime) -> datetime:
         return NEVER
     lasts = expires_at - now
     return now + max(lasts - min(SPARE, lasts / 2), LEAST)
-
-
-def target_of(receipt: Receipt) -> Target:
-    """Say what a message is let go of as: understood, or for a person to look at."""
-    unread = receipt.state is ReceiptState.QUARANTINED or receipt.kind is Kind.OTHER
-    return Target.UNREAD if unread else Target.DONE

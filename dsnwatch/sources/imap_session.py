@@ -304,7 +304,7 @@ class Session:
         """
         wanted = f"(INTERNALDATE BODY.PEEK[]<{offset}.{octets}>)"
         with self._told(f"fetching {len(uids)} messages"):
-            typ, data = self._imap.uid("FETCH", ",".join(map(str, uids)), wanted)
+            typ, data = self._imap.uid("FETCH", uid_set(uids), wanted)
             if typ != "OK":
                 raise IMAPClientError(data[0])
             asked = set(uids)
@@ -314,23 +314,23 @@ class Session:
     def move(self, uids: Sequence[int], folder: str) -> None:
         """Move messages (RFC 6851)."""
         with self._told(f"moving {len(uids)} messages to '{folder}'"):
-            self._client.move(uids, folder)
+            self._client.move(uid_set(uids), folder)
 
     def copy(self, uids: Sequence[int], folder: str) -> None:
         """Copy messages."""
         with self._told(f"copying {len(uids)} messages to '{folder}'"):
-            self._client.copy(uids, folder)
+            self._client.copy(uid_set(uids), folder)
 
     def delete(self, uids: Sequence[int]) -> None:
         """Delete these messages and no others (RFC 4315)."""
         with self._told(f"deleting {len(uids)} messages"):
-            self._client.add_flags(uids, [b"\\Deleted"], silent=True)
-            self._client.uid_expunge(uids)
+            self._client.add_flags(uid_set(uids), [b"\\Deleted"], silent=True)
+            self._client.uid_expunge(uid_set(uids))
 
     def flag(self, uids: Sequence[int], keywords: Sequence[str]) -> None:
         """Set keywords."""
         with self._told(f"marking {len(uids)} messages"):
-            self._client.add_flags(uids, list(keywords), silent=True)
+            self._client.add_flags(uid_set(uids), list(keywords), silent=True)
 
     @property
     def news(self) -> bool:
@@ -367,6 +367,17 @@ class Session:
         """End the connection from another thread; the one that reads hears of it at once."""
         with suppress(OSError):
             self._imap.sock.shutdown(socket.SHUT_RDWR)
+
+
+def uid_set(uids: Sequence[int]) -> str:
+    """Write ascending UIDs as commands have them: `1:5,7` (RFC 9051 section 9, sequence-set)."""
+    spans: list[list[int]] = []
+    for uid in uids:
+        if spans and uid == spans[-1][1] + 1:
+            spans[-1][1] = uid
+        else:
+            spans.append([uid, uid])
+    return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in spans)
 
 
 def _context(section: MailboxSection, ca_file: Path | None) -> ssl.SSLContext | None:

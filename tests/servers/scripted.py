@@ -161,7 +161,10 @@ class Scripted:
         ).encode()
 
     def _search(self, line: Line) -> bytes:
-        found = " ".join(str(uid) for uid in sorted(self._named(line.rest)))
+        named = re.search(
+            rb"UID [\d:,*]+", line.rest
+        )  # what stands before it are numbers, not UIDs
+        found = " ".join(str(uid) for uid in sorted(self._named(named[0][4:] if named else b"")))
         return f"* SEARCH {found}\r\n".encode()
 
     def _move(self, line: Line) -> bytes:
@@ -184,8 +187,8 @@ class Scripted:
         return out
 
     def _named(self, rest: bytes) -> set[int]:
-        """Find the messages a command names: `1,3 ...` or `... UID 1:4`; else all."""
-        found = re.match(rb"([\d,]+)(?: |$)", rest) or re.search(rb"UID ([\d:,*]+)", rest)
+        """Find the messages a command names: `1,3:4 ...`; without any all of them."""
+        found = re.match(rb"([\d,:*]+)(?: |$)", rest)
         if found is None:
             return set(self.messages)
         wanted: set[int] = set()
