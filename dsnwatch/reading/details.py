@@ -45,11 +45,11 @@ def details(said: RecipientStatus, verdict: Verdict) -> Details:
     low = own.lower()
     blocked = blocklist = url = retry_after = queue_id = None
     forwarded = _forwarded(said)
-    if _TRACES.stand_in(low):
-        url = _help_url(own)
-        retry_after = _retry_after(low)
-        queue_id = _queue_id(own)
-        forwarded = forwarded or _moved(said, own)
+    if traces := {_LEADS_TO[number] for number, _, _ in _TRACES.find(low)}:
+        url = _help_url(own) if _LINK in traces else None
+        retry_after = _retry_after(low) if _WAITING in traces else None
+        queue_id = _queue_id(own) if _QUEUE in traces else None
+        forwarded = forwarded or (_moved(said, own) if _MOVE in traces else None)
     if url is None and "://" in prose:
         url = _help_url(prose[:MAX_LOOKED_AT])
     if verdict.fault is Fault.SENDER or verdict.reason == "spam_content":
@@ -86,14 +86,24 @@ def of_dict(given: Mapping[str, Any]) -> Details:
     )
 
 
-_TRACES = Literals(
-    (
-        "again", "changed", "come back", "deferred", "forward", "gsmtp", "id=", "listed",
-        "listing", "moved", "new address", "now at", "please", "qid", "queue", "r=", "reconnect",
-        "retry", "throttled", "wait", "://",
-    )
-)  # fmt: skip
-"""Words without one of which a text tells nothing more; nearly all texts have none."""
+_LINK, _WAITING, _QUEUE, _MOVE = range(4)
+_SPOKEN = {
+    _LINK: ("://",),
+    _WAITING: (
+        "again", "come back", "deferred", "listed", "listing", "reconnect", "retry", "throttled",
+        "wait",
+    ),
+    _QUEUE: (
+        "gsmtp", "id=", "qid", "queue id", "queue-id", "queued as", "queued mail", "queueid", "r=",
+    ),
+    _MOVE: (
+        "changed to", "forward to", "forward-path", "forwarded to", "forwarding to", "moved to",
+        "new address", "now at", "please try", "please use",
+    ),
+}  # fmt: skip
+"""Words without one of which a text tells nothing of a kind; nearly all texts have none."""
+_TRACES = Literals([word for words in _SPOKEN.values() for word in words])
+_LEADS_TO = [kind for kind, words in _SPOKEN.items() for _ in words]
 
 
 # ------------------------------------------------------------------------------- links
