@@ -36,6 +36,7 @@ from dsnwatch.store.connections import outside
 from dsnwatch.store.delivery_tables import DEAD_LETTER, LANE, OUTBOX
 from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.inserts import over
+from dsnwatch.store.questions import Question
 from dsnwatch.store.replays import ReplayWrites
 from dsnwatch.store.rows import Row
 from dsnwatch.store.sign_tables import LIFE
@@ -56,6 +57,10 @@ FORGOTTEN = "forgotten"
 
 PAGE = 500
 _AT = ("@", "=", "%40", "+40")
+_STILL_NAMING = Question(
+    select(EVENT.c.message_id).where(EVENT.c.void.is_distinct_from(FORGOTTEN)), EVENT.c.message_id
+)
+_MESSAGES = Question(select(MESSAGE), MESSAGE.c.id)
 """What stands between local part and domain: in addresses, in return paths, in links, in xtext."""
 
 
@@ -168,15 +173,8 @@ class EraseWrites(ReplayWrites):
 
     def _erase_messages(self, address: str, ids: set[str]) -> None:
         """Leave of messages about nobody else that they came; so they are known if told again."""
-        others = {
-            row[0]
-            for row in self._among(
-                select(EVENT.c.message_id).where(EVENT.c.void.is_distinct_from(FORGOTTEN)),
-                EVENT.c.message_id,
-                ids,
-            )
-        }
-        for row in self._among(select(MESSAGE), MESSAGE.c.id, ids).mappings().all():
+        others = {row[0] for row in self._ask(_STILL_NAMING, ids)}
+        for row in self._ask(_MESSAGES, ids).mappings().all():
             report = reports.from_json(row["report"])
             if row["id"] in others:
                 left = [one for one in report.recipients if not _is_about(address, one)]

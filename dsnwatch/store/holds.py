@@ -9,12 +9,14 @@ from sqlalchemy import Engine, delete, func, select, text
 from dsnwatch.records import StoredEvent
 from dsnwatch.store.connections import reading
 from dsnwatch.store.hold_tables import GUARD_HOUR, HELD, HOLD
+from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import event_of
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import EVENT
 from dsnwatch.store.values import from_micros, storable, to_micros
 
 PAGE = 500
+_OPEN = Question(select(HOLD.c.name, HOLD.c.id), HOLD.c.name)
 
 _COUNT_HOUR = text(
     "INSERT INTO guard_hour (name, hour, reports) VALUES (:name, :hour, :reports) "
@@ -92,8 +94,7 @@ class HoldWrites(Statements):
 
     def hold_ids(self, names: Iterable[str]) -> dict[str, str]:
         """Find which holds are open, by name."""
-        statement = select(HOLD.c.name, HOLD.c.id)
-        return {row[0]: row[1] for row in self._among(statement, HOLD.c.name, names)}
+        return {row[0]: row[1] for row in self._ask(_OPEN, names)}
 
     def add_holds(self, holds: Sequence[Hold]) -> None:
         """Open holds; none of their names may be there already."""

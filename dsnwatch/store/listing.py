@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 from dsnwatch.model import Action, Kind
 from dsnwatch.records import DecisionAction, Release, StoredEvent, Suppression
 from dsnwatch.store.ids import first_id
+from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import Row, event_of, suppression_of, suppression_row
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import EVENT, FORMER_SUPPRESSION, MESSAGE, RELEASE, SUPPRESSION, TRIAL
@@ -16,6 +17,49 @@ from dsnwatch.store.values import from_micros, storable, to_micros
 
 Key = tuple[str, str]
 """Address and stream: what a row of the list is known by."""
+
+_EVER = -(1 << 63)
+"""Earlier than any time in a row."""
+
+_LISTED = Question(
+    select(SUPPRESSION).order_by(SUPPRESSION.c.address, SUPPRESSION.c.stream),
+    SUPPRESSION.c.address,
+)
+_NAMES = Question(select(SUPPRESSION.c.address).distinct(), SUPPRESSION.c.address)
+_LISTED_BEFORE = Question(
+    select(FORMER_SUPPRESSION).order_by(FORMER_SUPPRESSION.c.id), FORMER_SUPPRESSION.c.address
+)
+_RELEASES = Question(select(RELEASE), RELEASE.c.address)
+_SUPPRESSING = Question(
+    select(EVENT)
+    .where(EVENT.c.decision == DecisionAction.SUPPRESS.value, EVENT.c.void.is_(None))
+    .order_by(EVENT.c.id),
+    EVENT.c.address,
+)
+_TOLD = Question(
+    select(EVENT, func.coalesce(MESSAGE.c.original_message_id, EVENT.c.key).label("about"))
+    .outerjoin_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
+    .where(EVENT.c.void.is_(None), EVENT.c.occurred_at >= bindparam("since"))
+    .order_by(EVENT.c.id),
+    EVENT.c.address,
+)
+_TRIALS = Question(
+    select(TRIAL.c.address, TRIAL.c.stream, TRIAL.c.at)
+    .where(TRIAL.c.at >= bindparam("since"))
+    .order_by(TRIAL.c.at),
+    TRIAL.c.address,
+)
+_LAST_FAILURES = Question(
+    select(EVENT.c.address, func.max(EVENT.c.occurred_at))
+    .where(
+        EVENT.c.kind == Kind.BOUNCE.value,
+        EVENT.c.action == Action.FAILED.value,
+        EVENT.c.decision != DecisionAction.IGNORE.value,
+        EVENT.c.void.is_(None),
+    )
+    .group_by(EVENT.c.address),
+    EVENT.c.address,
+)
 
 
 class ListWrites(Statements):
@@ -29,9 +73,7 @@ class ListWrites(Statements):
         """
         asked = self._named(addresses)
         found: defaultdict[str, list[Suppression]] = defaultdict(list)
-        column = SUPPRESSION.c.address
-        statement = select(SUPPRESSION).order_by(column, SUPPRESSION.c.stream)
-        for row in self._among(statement, column, asked).mappings():
+        for row in self._ask(_LISTED, asked).mappings():
             address = asked[row["address"]]
             found[address].append(suppression_of(row)._replace(address=address))
         return {address: tuple(suppressions) for address, suppressions in found.items()}
@@ -59,9 +101,7 @@ class ListWrites(Statements):
         names = {name: one for one in addresses if (name := self._forgotten.name(one))}
         if not names:
             return
-        column = SUPPRESSION.c.address
-        listed = self._among(select(column).distinct(), column, names)
-        hidden = {names[row[0]]: row[0] for row in listed}
+        hidden = {names[row[0]]: row[0] for row in self._ask(_NAMES, names)}
         for row in rows:
             if name := hidden.get(str(row["address"])):
                 row.update(address=name, domain="", note="")
@@ -90,10 +130,8 @@ class ListWrites(Statements):
     def former_of(self, addresses: Iterable[str]) -> dict[Key, list[tuple[str, Suppression]]]:
         """Find what the list said of addresses before, the oldest first, each with its id."""
         found: defaultdict[Key, list[tuple[str, Suppression]]] = defaultdict(list)
-        column = FORMER_SUPPRESSION.c.address
         asked = self._named(addresses)
-        statement = select(FORMER_SUPPRESSION).order_by(FORMER_SUPPRESSION.c.id)
-        for row in self._among(statement, column, asked).mappings():
+        for row in self._ask(_LISTED_BEFORE, asked).mappings():
             one = suppression_of(row)._replace(address=asked[row["address"]])
             found[one.address, one.stream].append((row["id"], one))
         return dict(found)
@@ -137,8 +175,7 @@ class ListWrites(Statements):
         if not asked or self._is_empty(RELEASE):
             return {}
         found: defaultdict[str, list[Release]] = defaultdict(list)
-        rows = self._among(select(RELEASE), RELEASE.c.address, asked).mappings()
-        for row in rows:
+        for row in self._ask(_RELEASES, asked).mappings():
             address = asked[row["address"]]
             at = from_micros(row["at"])
             found[address].append(
@@ -150,12 +187,7 @@ class ListWrites(Statements):
         """Find the events that suppress each address, in the order they were stored."""
         asked = {storable(address): address for address in addresses}
         found: defaultdict[str, list[StoredEvent]] = defaultdict(list)
-        statement = (
-            select(EVENT)
-            .where(EVENT.c.decision == DecisionAction.SUPPRESS.value, EVENT.c.void.is_(None))
-            .order_by(EVENT.c.id)
-        )
-        for row in self._among(statement, EVENT.c.address, asked).mappings():
+        for row in self._ask(_SUPPRESSING, asked).mappings():
             found[asked[row["address"]]].append(event_of(row))
         return dict(found)
 
@@ -196,16 +228,8 @@ class ListWrites(Statements):
         """
         asked = {storable(address): address for address in addresses}
         found: defaultdict[str, list[tuple[StoredEvent, str]]] = defaultdict(list)
-        message = func.coalesce(MESSAGE.c.original_message_id, EVENT.c.key).label("about")
-        statement = (
-            select(EVENT, message)
-            .outerjoin_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
-            .where(EVENT.c.void.is_(None))
-            .order_by(EVENT.c.id)
-        )
-        if since is not None:
-            statement = statement.where(EVENT.c.occurred_at >= to_micros(since))
-        for row in self._among(statement, EVENT.c.address, asked).mappings():
+        earliest = _EVER if since is None else to_micros(since)
+        for row in self._ask(_TOLD, asked, since=earliest).mappings():
             found[asked[row["address"]]].append((event_of(row), row["about"]))
         return dict(found)
 
@@ -242,31 +266,14 @@ class ListWrites(Statements):
         """Find when each address was tried again, from a moment on, oldest first."""
         asked = {storable(address): address for address in addresses}
         found: defaultdict[Key, list[datetime]] = defaultdict(list)
-        column = TRIAL.c.address
-        statement = (
-            select(column, TRIAL.c.stream, TRIAL.c.at)
-            .where(TRIAL.c.at >= to_micros(since))
-            .order_by(TRIAL.c.at)
-        )
-        for address, stream, at in self._among(statement, column, asked):
+        for address, stream, at in self._ask(_TRIALS, asked, since=to_micros(since)):
             found[asked[address], stream].append(from_micros(at))
         return dict(found)
 
     def last_failures_of(self, addresses: Iterable[str]) -> dict[str, datetime]:
         """Find when each address last failed by its own or its receiver's fault."""
         asked = {storable(address): address for address in addresses}
-        column = EVENT.c.address
-        statement = (
-            select(column, func.max(EVENT.c.occurred_at))
-            .where(
-                EVENT.c.kind == Kind.BOUNCE.value,
-                EVENT.c.action == Action.FAILED.value,
-                EVENT.c.decision != DecisionAction.IGNORE.value,
-                EVENT.c.void.is_(None),
-            )
-            .group_by(column)
-        )
-        return {asked[row[0]]: from_micros(row[1]) for row in self._among(statement, column, asked)}
+        return {asked[row[0]]: from_micros(row[1]) for row in self._ask(_LAST_FAILURES, asked)}
 
     def end_trials(self, until: datetime, limit: int) -> list[Key]:
         """Note that trials are over which began up to a moment; none of them twice."""

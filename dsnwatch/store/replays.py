@@ -9,6 +9,7 @@ from dsnwatch.model import BounceReport
 from dsnwatch.records import StoredEvent
 from dsnwatch.store import reports
 from dsnwatch.store.connections import reading
+from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import event_of, event_row
 from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, SUPPRESSION
 from dsnwatch.store.tallies import TallyWrites
@@ -23,6 +24,14 @@ REWRITTEN = (
 
 Reported = tuple[StoredEvent, BounceReport]
 """An event, and the report that told of it."""
+
+_REPORTED = Question(
+    select(EVENT, MESSAGE.c.report)
+    .join_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
+    .where(EVENT.c.void.is_(None))
+    .order_by(EVENT.c.id),
+    EVENT.c.address,
+)
 
 
 class ReplayQueries:
@@ -75,14 +84,8 @@ class ReplayWrites(TallyWrites):
             The events by address; those without any are absent.
         """
         asked = {storable(address): address for address in addresses}
-        statement = (
-            select(EVENT, MESSAGE.c.report)
-            .join_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
-            .where(EVENT.c.void.is_(None))
-            .order_by(EVENT.c.id)
-        )
         found: defaultdict[str, list[Reported]] = defaultdict(list)
-        for row in self._among(statement, EVENT.c.address, asked).mappings():
+        for row in self._ask(_REPORTED, asked).mappings():
             told = (event_of(row), reports.from_json(row["report"]))
             found[asked[row["address"]]].append(told)
         return dict(found)

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, delete, func, select, text
 
 from dsnwatch.records import Life, Sign
 from dsnwatch.store.connections import reading
+from dsnwatch.store.questions import Question
 from dsnwatch.store.sign_tables import LIFE, SENT, SENT_COUNT
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import EVENT, SUPPRESSION
@@ -37,6 +38,15 @@ _COUNT_SENT = text(
     "ON CONFLICT (hour, stream, campaign) "
     "DO UPDATE SET messages = sent_count.messages + excluded.messages"
 )
+_SIGNS = Question(
+    select(LIFE.c.address, LIFE.c.at, LIFE.c.message, LIFE.c.before).where(LIFE.c.at.is_not(None)),
+    LIFE.c.address,
+)
+_KNOWN = [
+    Question(select(column).distinct(), column)
+    for column in (EVENT.c.address, SUPPRESSION.c.address, LIFE.c.address)
+]
+_SENDS = Question(select(SENT.c.key), SENT.c.key)
 
 
 class SignQueries:
@@ -66,8 +76,7 @@ class SignWrites(Statements):
         asked = {storable(address): address for address in addresses}
         if not asked or self._is_empty(LIFE):
             return {}
-        statement = select(LIFE.c.address, LIFE.c.at, LIFE.c.message, LIFE.c.before)
-        rows = self._among(statement.where(LIFE.c.at.is_not(None)), LIFE.c.address, asked)
+        rows = self._ask(_SIGNS, asked)
         return {
             asked[address]: Life(
                 from_micros(at), message, None if before is None else from_micros(before)
@@ -79,9 +88,8 @@ class SignWrites(Statements):
         """Find which addresses anything is known of: events, a suppression, a sign of life."""
         asked = {storable(address): address for address in addresses}
         found: set[str] = set()
-        for column in (EVENT.c.address, SUPPRESSION.c.address, LIFE.c.address):
-            rows = self._among(select(column).distinct(), column, asked)
-            found |= {asked[row[0]] for row in rows}
+        for question in _KNOWN:
+            found |= {asked[row[0]] for row in self._ask(question, asked)}
         return found
 
     def add_signs(self, signs: Sequence[Sign]) -> None:
@@ -117,7 +125,7 @@ class SignWrites(Statements):
 
     def sent_among(self, keys: Iterable[int]) -> set[int]:
         """Find which messages were sent, by their keys."""
-        return {row[0] for row in self._among(select(SENT.c.key), SENT.c.key, keys)}
+        return {row[0] for row in self._ask(_SENDS, keys)}
 
     def add_sent(self, keys: Iterable[int]) -> None:
         """Note messages that were sent; none of them may be there already."""

@@ -10,20 +10,17 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     CursorResult,
-    Select,
     Table,
-    bindparam,
     func,
     literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql
 
-from dsnwatch.rfc.json_text import to_json
 from dsnwatch.store import postgres
 from dsnwatch.store.forgotten import NOBODY, Forgotten
 from dsnwatch.store.inserts import Inserting, laid_out, over, plain
+from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import Row
 
 PIECE = 1 << 20
@@ -47,25 +44,12 @@ class Statements:
         if self._connection.dialect.name == "postgresql":
             postgres.claim(self._connection, names)
 
-    def _among(
-        self,
-        statement: Select[*tuple[Any, ...]],
-        column: ColumnElement[Any],
-        values: Iterable[str | int],
+    def _ask(
+        self, question: Question, values: Iterable[str | int], **given: str | int | None
     ) -> CursorResult[*tuple[Any, ...]]:
-        """Ask for the rows whose column has one of these values.
-
-        They go as one parameter: one each costs SQLAlchemy more than the look-up itself.
-        """
-        every = list(values)
-        if self._connection.dialect.name == "postgresql":
-            array = bindparam("among", type_=postgresql.ARRAY(column.type))
-            return self._connection.execute(
-                statement.where(column == func.any(array)), {"among": every}
-            )
-        given = func.json_each(bindparam("among")).table_valued("value")
-        among = statement.where(column.in_(select(given.c.value)))
-        return self._connection.execute(among, {"among": to_json(every)})
+        """Ask a question about some values, past SQLAlchemy's own walk over a statement."""
+        text, parameters = question.for_driver(self._connection.dialect, values, given)
+        return self._connection.exec_driver_sql(text, parameters)
 
     def _is_empty(self, table: Table) -> bool:
         """Say whether a table has no row, for a tenth of what asking it for some costs."""

@@ -21,12 +21,15 @@ from dsnwatch.store.figure_tables import (
     TALLY_PART,
 )
 from dsnwatch.store.inserts import adding, laid_out
+from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import Row
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import EVENT
 from dsnwatch.store.tallies_anew import WHOLE_SINCE, anew, fold, whole_since
 from dsnwatch.store.tally import COUNTED, DAY_MICROS, HOUR_MICROS, REST, Counts, Tally
 from dsnwatch.store.values import to_micros
+
+_AS_COUNTED = Question(select(*(EVENT.c[name] for name in COUNTED)), EVENT.c.id)
 
 
 def _seen(table: Table, dialect: str) -> Insert:
@@ -77,8 +80,7 @@ class TallyWrites(Statements):
         Args:
             rows: As they will be, whole.
         """
-        wanted = [EVENT.c[name] for name in COUNTED]
-        old = self._among(select(*wanted), EVENT.c.id, [str(row["id"]) for row in rows])
+        old = self._ask(_AS_COUNTED, [str(row["id"]) for row in rows])
         before = [dict(row) for row in old.mappings()]
         change = Tally()
         change.count(rows)

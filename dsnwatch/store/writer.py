@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     Connection,
+    bindparam,
     delete,
     func,
     select,
@@ -32,6 +33,7 @@ from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.holds import HoldWrites
 from dsnwatch.store.ids import first_id, new_id
 from dsnwatch.store.listing import ListWrites
+from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import (
     Row,
     event_row,
@@ -44,6 +46,37 @@ from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE
 from dsnwatch.store.tally import QUARANTINED
 from dsnwatch.store.tokens import TokenWrites
 from dsnwatch.store.values import from_micros, storable, to_micros
+
+_BY_FINGERPRINT = {
+    table: Question(select(table.c.fingerprint, table.c.id), table.c.fingerprint)
+    for table in (QUARANTINE, MESSAGE)
+}
+_KEYS = Question(select(EVENT.c.key), EVENT.c.key)
+_FAILURES = Question(
+    select(
+        EVENT.c.address,
+        EVENT.c.occurred_at,
+        func.coalesce(MESSAGE.c.original_message_id, EVENT.c.key),
+        EVENT.c.bounce_class,
+        EVENT.c.reason,
+        EVENT.c.fault,
+        EVENT.c.status,
+        EVENT.c.permanent,
+        EVENT.c.provider,
+        EVENT.c.stream,
+        EVENT.c.trust,
+    )
+    .outerjoin_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
+    .where(
+        EVENT.c.occurred_at >= bindparam("since"),
+        EVENT.c.kind == Kind.BOUNCE.value,
+        EVENT.c.void.is_(None),
+        EVENT.c.action == Action.FAILED.value,
+        EVENT.c.bounce_class.is_not(None),
+    )
+    .order_by(EVENT.c.address, EVENT.c.occurred_at, EVENT.c.id),
+    EVENT.c.address,
+)
 
 
 class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, AlertWrites):
@@ -77,17 +110,15 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
             Fingerprint to the ULID it is stored under; the unknown ones are absent.
         """
         found: dict[str, str] = {}
-        for table in (QUARANTINE, MESSAGE):
-            statement = select(table.c.fingerprint, table.c.id)
-            for row in self._among(statement, table.c.fingerprint, fingerprints):
-                found[row[0]] = row[1]
+        for table, question in _BY_FINGERPRINT.items():
+            if table is MESSAGE or not self._is_empty(table):
+                found.update((row[0], row[1]) for row in self._ask(question, fingerprints))
         return found
 
     def stored_event_keys(self, keys: Iterable[str]) -> set[str]:
         """Find which of these events are there already."""
         asked = {storable(key): key for key in keys}
-        column = EVENT.c.key
-        return {asked[row[0]] for row in self._among(select(column), column, asked)}
+        return {asked[row[0]] for row in self._ask(_KEYS, asked)}
 
     def past_events(
         self, recipients: Iterable[str], since: datetime
@@ -104,31 +135,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         """
         asked = {storable(recipient): recipient for recipient in recipients}
         found: defaultdict[str, list[PastEvent]] = defaultdict(list)
-        statement = (
-            select(
-                EVENT.c.address,
-                EVENT.c.occurred_at,
-                func.coalesce(MESSAGE.c.original_message_id, EVENT.c.key),
-                EVENT.c.bounce_class,
-                EVENT.c.reason,
-                EVENT.c.fault,
-                EVENT.c.status,
-                EVENT.c.permanent,
-                EVENT.c.provider,
-                EVENT.c.stream,
-                EVENT.c.trust,
-            )
-            .outerjoin_from(EVENT, MESSAGE, MESSAGE.c.id == EVENT.c.message_id)
-            .where(
-                EVENT.c.occurred_at >= to_micros(since),
-                EVENT.c.kind == Kind.BOUNCE.value,
-                EVENT.c.void.is_(None),
-                EVENT.c.action == Action.FAILED.value,
-                EVENT.c.bounce_class.is_not(None),
-            )
-            .order_by(EVENT.c.address, EVENT.c.occurred_at, EVENT.c.id)
-        )
-        rows = self._among(statement, EVENT.c.address, asked)
+        rows = self._ask(_FAILURES, asked, since=to_micros(since))
         for address, occurred_at, message, *facts in rows:
             found[asked[address]].append(
                 PastEvent(from_micros(occurred_at), message, failure_facts(*facts))
