@@ -1,7 +1,7 @@
 """`dsnwatch events`: what happened to whom, what it means, and what was decided."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -143,8 +143,9 @@ def tail(
         stream=stream,
     )
     with place.store() as opened:
+        here = opened.feed_end()  # before what is there is looked at: nothing falls between
         last = events_tail.latest(opened, wanted, limit) if limit else []
-        come = events_tail.coming(opened, wanted, last, datetime.now(UTC))
+        come = events_tail.coming(opened, wanted, here, last)
         if as_json:
             events_tail.show(last, lambda stored: json_line(event_dict(stored)))
         elif not table(_COLUMNS, map(_row, last)) and not follow:

@@ -2,22 +2,16 @@
 
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-
-from dsnwatch.alerting import time_of
-from dsnwatch.store.ids import first_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dsnwatch.records import StoredEvent
-    from dsnwatch.store import EventFilter, Store
+    from dsnwatch.store import EventFilter, Place, Store
 
 PAUSE = 0.5
 """Seconds between two looks."""
-LATE = timedelta(seconds=10)
-"""Whoever stores beside us may come so late with an id that was given before."""
 
 
 def latest(store: "Store", wanted: "EventFilter", count: int) -> "list[StoredEvent]":
@@ -28,43 +22,30 @@ def latest(store: "Store", wanted: "EventFilter", count: int) -> "list[StoredEve
 def coming(
     store: "Store",
     wanted: "EventFilter",
+    place: "Place",
     shown: "Sequence[StoredEvent]",
-    now: datetime,
     pause: "Callable[[], None]" = lambda: time.sleep(PAUSE),
 ) -> "Iterator[StoredEvent | None]":
-    """Give each event that is stored from now on, once; for ever.
+    """Give each event that is stored behind a place, once, in the order they come; for ever.
 
     Args:
         store: Where they come.
         wanted: Which.
-        shown: What was shown last, in order; what is stored behind it is given.
-        now: This moment; where nothing was shown, what is stored already is not given.
+        place: Where to begin (`Store.feed_end`).
+        shown: What was shown since the place was asked for.
         pause: Waits between two looks.
 
     Returns:
         Events; None when there is nothing more for the moment.
     """
-    last = shown[-1:] or [*store.events(wanted, 1, newest=True)]
-    newest = last[0].id if last else first_id(now)
-    known = {one.id for one in store.events(wanted, after=_late(newest)) if one.id <= newest}
-
-    def come(seen: set[str], newest: str) -> "Iterator[StoredEvent | None]":
-        while True:
-            for stored in store.events(wanted, after=_late(newest)):
-                if stored.id not in seen:
-                    seen.add(stored.id)
-                    newest = max(newest, stored.id)
-                    yield stored
+    seen = {one.id for one in shown}
+    while True:
+        found = store.follow(place, wanted)
+        place = found.place
+        yield from (one for one in found.events if one.id not in seen)
+        if not found.more:
             yield None
-            edge = _late(newest)
-            seen = {id_ for id_ in seen if id_ > edge}
             pause()
-
-    return come(known, newest)
-
-
-def _late(newest: str) -> str:
-    return first_id(max(time_of(newest) - LATE, datetime.fromtimestamp(0, UTC)))
 
 
 def show(events: "Iterable[StoredEvent | None]", line: "Callable[[StoredEvent], object]") -> None:

@@ -57,7 +57,8 @@ def list_messages(
     since: SinceOption = None,
     until: UntilOption = None,
     after: Annotated[
-        str | None, typer.Option("--after", metavar="ID", help="Only those behind this one.")
+        str | None,
+        typer.Option("--after", metavar="ID", help="Only those behind this one: the next page."),
     ] = None,
     limit: LimitOption = None,
     as_json: JsonOption = False,

@@ -24,6 +24,13 @@ router = APIRouter(tags=["events and messages"])
 Key = Annotated[str, Path(max_length=40)]
 Moment = Annotated[datetime | None, Query(description="RFC 3339; without a zone it is UTC.")]
 Order = Annotated[Literal["oldest", "newest"], Query(description="Which comes first.")]
+EventOrder = Annotated[
+    Literal["oldest", "newest", "stored"],
+    Query(
+        description="Which comes first. `stored`: only what is stored from now on, as it comes; "
+        "`next` is always given, and asking with it again goes on there, whenever."
+    ),
+]
 
 
 @router.get("/events", response_model=Events, summary="List what happened")
@@ -42,11 +49,15 @@ def list_events(
     message: Annotated[str | None, Query(max_length=40, description="Id of a message.")] = None,
     since: Moment = None,
     until: Moment = None,
-    order: Order = "oldest",
+    order: EventOrder = "oldest",
     limit: Limit = 100,
     cursor: After = None,
 ) -> dict[str, object]:
-    """List events in the order they were stored, all that the parameters do not rule out."""
+    """List events in the order of their ids, all that the parameters do not rule out.
+
+    Pages of a list show what was there. A program that wants to hear of each new event asks for
+    `order=stored`: what another daemon stores late comes too, and each event once.
+    """
     wanted = EventFilter(
         address=None if address is None else address_of(address),
         domain=domain_of(domain),
@@ -60,6 +71,8 @@ def list_events(
         provider=provider,
         campaign=campaign,
     )
+    if order == "stored":
+        return _followed(desk, wanted, limit, cursor)
     after = cursors.read(cursor, 1)
     behind = None if after is None else after[0]
     found = [*desk.store.events(wanted, limit + 1, behind, newest=order == "newest")]
@@ -67,6 +80,22 @@ def list_events(
     return {
         "items": [event_dict(each) for each in found[:limit]],
         "next": cursors.written((found[limit - 1].id,)) if more else None,
+    }
+
+
+def _followed(desk: Desk, wanted: EventFilter, limit: int, cursor: str | None) -> dict[str, object]:
+    """Give what came since the last time; the first time nothing, but where to go on."""
+    end = desk.store.feed_end()
+    place = end if cursor is None else cursors.place(cursor)
+    if place.transaction > end.transaction:
+        raise Refused(
+            HTTPStatus.CONFLICT,
+            "cursor: the store was restored from before that; list what there is, and begin anew",
+        )
+    found = desk.store.follow(place, wanted, limit)
+    return {
+        "items": [event_dict(each) for each in found.events],
+        "next": cursors.written((str(found.place.transaction), found.place.event)),
     }
 
 

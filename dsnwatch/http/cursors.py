@@ -1,7 +1,7 @@
 """Cursors: where a list goes on. They say what was given last, so changes meanwhile do no harm.
 
 Whatever stands in the list from the first page to the last is given once; what comes or goes
-meanwhile is given or not.
+meanwhile is given or not. Who follows events (`order=stored`) is given all that comes, once.
 """
 
 import json
@@ -14,6 +14,11 @@ from typing import Annotated
 from fastapi import Query
 
 from dsnwatch.http.problems import Refused
+from dsnwatch.store import Place
+
+WRONG = "cursor: give `next` of the page before"
+MOST_DIGITS = 19
+"""Numbers of transactions have fewer, and so fit where the store keeps them."""
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 After = Annotated[
@@ -24,6 +29,18 @@ After = Annotated[
 def written(values: Sequence[str]) -> str:
     """Write down where to go on."""
     return urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def place(text: str) -> Place:
+    """Read where whoever follows events goes on.
+
+    Raises:
+        Refused: We never gave such a cursor.
+    """
+    number, event = read(text, 2) or ("", "")
+    if not (number.isascii() and number.isdigit() and len(number) < MOST_DIGITS):
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG)
+    return Place(int(number), event)
 
 
 def read(text: str | None, length: int) -> tuple[str, ...] | None:
@@ -43,5 +60,5 @@ def read(text: str | None, length: int) -> tuple[str, ...] | None:
         or len(values) != length
         or not all(isinstance(each, str) for each in values)
     ):
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "cursor: give `next` of the page before")
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG)
     return tuple(values)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from dsnwatch.store.deliveries import Deliveries
     from dsnwatch.store.engine import Store
+    from dsnwatch.store.feed import Place
     from dsnwatch.store.figure_answers import Counted, Dimension, Fingerprint, Series, Span
     from dsnwatch.store.holds import Hold
     from dsnwatch.store.ids import new_id
@@ -48,6 +49,7 @@ __all__ = [
     "Leased",
     "MessageFilter",
     "PartFigures",
+    "Place",
     "QuarantineItem",
     "Series",
     "Settled",
@@ -76,6 +78,7 @@ FILES = {
     "Leased": "answers",
     "MessageFilter": "answers",
     "PartFigures": "answers",
+    "Place": "feed",
     "QuarantineItem": "answers",
     "Series": "figure_answers",
     "Settled": "answers",

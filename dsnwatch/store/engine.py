@@ -12,6 +12,7 @@ from dsnwatch.store.connections import connect_to, reading, writing
 from dsnwatch.store.deliveries import Deliveries
 from dsnwatch.store.duties import Duties, OwnDuties
 from dsnwatch.store.erasing import EraseQueries
+from dsnwatch.store.feed import FeedQueries
 from dsnwatch.store.figures import FigureQueries
 from dsnwatch.store.forgotten import Forgotten, key_file
 from dsnwatch.store.holds import HoldQueries
@@ -34,6 +35,7 @@ class Store(
     FigureQueries,
     AlertQueries,
     EraseQueries,
+    FeedQueries,
 ):
     """An open database; threads may share it, forked processes may not.
 

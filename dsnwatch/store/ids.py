@@ -9,6 +9,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _RANDOM_BITS = 80
+ID_LENGTH = 26
 _TAIL_BITS = 20
 
 

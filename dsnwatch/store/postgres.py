@@ -132,6 +132,11 @@ def begin_writing(connection: "Connection", *, beside: bool) -> None:
     )
 
 
+def lock(connection: "Connection", name: str) -> None:
+    """Let no other transaction be behind this point until this one ends."""
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (lock_number(name),))
+
+
 def claim(connection: "Connection", names: Iterable[str]) -> None:
     """Let no other transaction claim any of these until this one ends.
 

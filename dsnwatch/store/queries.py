@@ -32,6 +32,7 @@ from dsnwatch.store.answers import (
     SuppressionFilter,
     Totals,
 )
+from dsnwatch.store.conditions import between, equal, of_events
 from dsnwatch.store.connections import reading
 from dsnwatch.store.daemon_tables import FIGURES
 from dsnwatch.store.forgotten import NOBODY, Forgotten
@@ -49,8 +50,6 @@ from dsnwatch.store.values import from_micros, storable, to_micros
 PAGE = 500
 IMPORTED = "suppression.import"
 """The verb of an import in the audit log; its subject is the batch, its detail has the file."""
-
-Conditions = list[ColumnElement[bool]]
 
 
 class Queries:
@@ -93,8 +92,8 @@ class Queries:
             newest: The last one first.
         """
         wanted = wanted or MessageFilter()
-        conditions = _equal(MESSAGE, kind=wanted.kind, dialect=wanted.dialect, stream=wanted.stream)
-        conditions += _between(MESSAGE.c.arrived_at, wanted.since, wanted.until)
+        conditions = equal(MESSAGE, kind=wanted.kind, dialect=wanted.dialect, stream=wanted.stream)
+        conditions += between(MESSAGE.c.arrived_at, wanted.since, wanted.until)
         if wanted.stored_since is not None:
             conditions.append(MESSAGE.c.id >= first_id(wanted.stored_since))
         statement = select(MESSAGE).where(*conditions)
@@ -134,35 +133,13 @@ class Queries:
             after: Go on behind this id.
             newest: The last one first.
         """
-        wanted = wanted or EventFilter()
-        conditions = _equal(
-            EVENT,
-            address=wanted.address,
-            domain=wanted.domain,
-            reason=wanted.reason,
-            bounce_class=wanted.bounce_class,
-            kind=wanted.kind,
-            stream=wanted.stream,
-            message_id=wanted.message_id,
-            decision=wanted.decision,
-            void=wanted.void or None,
-            provider=wanted.provider,
-            campaign=wanted.campaign,
-        )
-        if wanted.void == "":
-            conditions.append(EVENT.c.void.is_(None))
-        if wanted.stored_since is not None:
-            conditions.append(EVENT.c.id >= first_id(wanted.stored_since))
-        if wanted.stored_until is not None:
-            conditions.append(EVENT.c.id < first_id(wanted.stored_until))
-        conditions += _between(EVENT.c.occurred_at, wanted.since, wanted.until)
-        statement = select(EVENT).where(*conditions)
+        statement = select(EVENT).where(*of_events(wanted or EventFilter()))
         for row in self._by_id(statement, EVENT, limit, after, newest=newest):
             yield event_of(row)
 
     def suppression(self, address: str, stream: str = "") -> Suppression | None:
         """Find what was said of this address for this very stream ("": for all), lapsed or not."""
-        wanted = [*_equal(SUPPRESSION, stream=stream), self._is_listed(address)]
+        wanted = [*equal(SUPPRESSION, stream=stream), self._is_listed(address)]
         row = self._first(select(SUPPRESSION).where(*wanted))
         return None if row is None else suppression_of(row)._replace(address=address)
 
@@ -185,7 +162,7 @@ class Queries:
             after: Go on behind this address and stream.
         """
         wanted = wanted or SuppressionFilter()
-        conditions = _equal(
+        conditions = equal(
             SUPPRESSION,
             domain=wanted.domain,
             reason=wanted.reason,
@@ -360,21 +337,6 @@ class Queries:
                 return
             left = None if left is None else left - size
             after = tuple(rows[-1][str(key.key)] for key in keys)
-
-
-def _equal(table: Table, **values: str | None) -> Conditions:
-    return [table.c[name] == storable(value) for name, value in values.items() if value is not None]
-
-
-def _between(
-    column: ColumnElement[int], since: datetime | None, until: datetime | None
-) -> Conditions:
-    conditions: Conditions = []
-    if since is not None:
-        conditions.append(column >= to_micros(since))
-    if until is not None:
-        conditions.append(column < to_micros(until))
-    return conditions
 
 
 def _active(now: datetime) -> ColumnElement[bool]:

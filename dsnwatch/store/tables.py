@@ -10,7 +10,7 @@ it follows from after that is gone.
 Tables with short rows and a key that is looked up are WITHOUT ROWID: flat from 1e5 to 1e7 rows.
 """
 
-from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -112,6 +112,20 @@ class EventRow(SQLModel, table=True):
     void: str | None = Field(sa_type=Text)
     """The rollback it counts for nothing since; null where it counts."""
     node: str = Field(sa_type=Text)
+
+
+class FeedRow(SQLModel, table=True):
+    """A transaction that stored events, numbered in the order of COMMIT (`feed`)."""
+
+    __tablename__ = "feed"
+
+    number: int = Field(
+        sa_column=Column(
+            BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False
+        )
+    )
+    events: str = Field(sa_type=Text)
+    """Their ids in order, with nothing between."""
 
 
 class SuppressionRow(SQLModel, table=True):
@@ -243,6 +257,7 @@ _TABLES = SQLModel.metadata.tables
 MESSAGE = _TABLES["message"]
 RAW_MESSAGE = _TABLES["raw_message"]
 EVENT = _TABLES["event"]
+FEED = _TABLES["feed"]
 SUPPRESSION = _TABLES["suppression"]
 FORMER_SUPPRESSION = _TABLES["former_suppression"]
 RELEASE = _TABLES["release"]

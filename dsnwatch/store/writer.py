@@ -28,6 +28,7 @@ from dsnwatch.store.deliveries import (
 )
 from dsnwatch.store.delivery_tables import LANE, OUTBOX
 from dsnwatch.store.erasing import EraseWrites
+from dsnwatch.store.feed import FeedWrites
 from dsnwatch.store.forgotten import NOBODY, Forgotten
 from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.holds import HoldWrites
@@ -79,7 +80,7 @@ _FAILURES = Question(
 )
 
 
-class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, AlertWrites):
+class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, AlertWrites, FeedWrites):
     """The rows of one transaction; all of them are there after it, or none.
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.
@@ -91,13 +92,15 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         self._mail: list[tuple[object, object, object]] = []
 
     def finish(self) -> None:
-        """Count what was added.
+        """Number what was added, and count it.
 
         Last of all: the rows of counts are the same for everybody, and who has changed one keeps
         the others waiting till COMMIT.
         """
         events, self._events = self._events, []
         mail, self._mail = self._mail, []
+        if events:
+            self.feed([str(row["id"]) for row in events])
         if mail:
             self.tally_mail(mail)
         if events:
@@ -292,4 +295,5 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         waiting = select(HELD.c.event_id).where(HELD.c.event_id == EVENT.c.id)
         old = (EVENT.c.id < first_id(before)) & ~resting.exists() & ~waiting.exists()
         self.note_sweep(first_id(before))
+        self.sweep_feed(first_id(before))
         return self._connection.execute(delete(EVENT).where(old)).rowcount

@@ -3,12 +3,16 @@
 import json
 import signal
 import subprocess
+from contextlib import closing
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
-from dsnwatch.cli.events_tail import coming
+import pytest
+
+from dsnwatch.cli.events_tail import coming, latest
 from dsnwatch.store import EventFilter, Hold, Store, open_store
+from tests.servers.postgresql import Server
 from tests.store.builders import NOW, an_event
 
 from .conftest import Run, spawn
@@ -17,7 +21,7 @@ from .conftest import Run, spawn
 def put(store: Store, count: int) -> list[str]:
     """Store events; gives their ids."""
     events = [an_event() for _ in range(count)]
-    with store.write() as writer:
+    with store.write(beside=True) as writer:
         writer.add_events(events)
     return [one.id for one in events]
 
@@ -33,18 +37,45 @@ def test_last_events_are_shown_oldest_first(run: Run, tmp_path: Path) -> None:
 
 def test_each_event_comes_once_also_one_that_is_late(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "a.db"))
-    old = put(store, 3)
-    come = coming(store, EventFilter(), (), NOW, lambda: None)
+    put(store, 3)
+    place = store.feed_end()
+    between = put(store, 1)
+    shown = latest(store, EventFilter(), 2)
+    assert shown[-1].id == between[0]
+    come = coming(store, EventFilter(), place, shown, lambda: None)
     assert next(come) is None
     new = put(store, 2)
     assert [one and one.id for one in islice(come, 3)] == [*new, None]
-    late = an_event()._replace(id=f"{new[0][:10]}{'0' * 16}")  # of the same millisecond
+    late = an_event()._replace(id=f"{new[0][:9]}{'0' * 17}")  # of half a minute before
     with store.write() as writer:
         writer.add_events([late])
     assert [one and one.id for one in islice(come, 2)] == [late.id, None]
     assert next(come) is None
-    assert not {late.id, *new} & {*old}
     store.close()
+
+
+@pytest.mark.server
+def test_event_that_another_daemon_commits_late_is_followed(postgresql: Server) -> None:
+    url = postgresql.a_store()
+    with closing(open_store(url)) as store, closing(open_store(url)) as other:
+        put(store, 1)
+        follower = spawn(
+            "events", "tail", "--follow", "--json", "--store", url, stdout=subprocess.PIPE
+        )
+        assert follower.stdout is not None
+        follower.stdout.readline()
+        late = an_event()
+        with other.write(beside=True) as writer:
+            writer.add_events([late])
+            (second,) = put(store, 1)
+            assert json.loads(follower.stdout.readline())["id"] == second > late.id
+        assert json.loads(follower.stdout.readline())["id"] == late.id
+        (third,) = put(store, 1)
+        assert json.loads(follower.stdout.readline())["id"] == third
+        follower.send_signal(signal.SIGINT)
+        assert follower.stdout.read() == ""
+        assert follower.wait(timeout=60) == 0
+        follower.stdout.close()
 
 
 def test_following_ends_at_ctrl_c(tmp_path: Path) -> None:

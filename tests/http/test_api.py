@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dsnwatch.http.cursors import written
 from dsnwatch.http.guard import KIB, SIZES
 from dsnwatch.model import RawMessage, Scope
 from dsnwatch.records import Suppression
@@ -145,6 +146,35 @@ def test_cursor_we_never_gave_is_a_problem(place: Place, cursor: str) -> None:
     answer = place.asks(Scope.READ).get("/v1/suppressions", params={"cursor": cursor})
     assert answer.status_code == 422
     assert "next" in answer.json()["detail"]
+
+
+def test_program_that_follows_is_given_each_event_once(place: Place) -> None:
+    place.takes_in(HARD)
+    asking = place.asks(Scope.READ)
+    query = {"order": "stored", "class": "block", "limit": "1"}
+    begin = asking.get("/v1/events", params=query).json()
+    assert begin["items"] == []
+    place.takes_in(BLOCK)
+    first = asking.get("/v1/events", params=query | {"cursor": begin["next"]}).json()
+    assert [each["class"] for each in first["items"]] == ["block"]
+    again = asking.get("/v1/events", params=query | {"cursor": first["next"]}).json()
+    assert again["items"] == []
+    assert again["next"] is not None
+
+
+@pytest.mark.parametrize("number", ["", "-1", "x", "\u0661", "9" * 30])
+def test_place_we_never_gave_is_a_problem(place: Place, number: str) -> None:
+    query = {"order": "stored", "cursor": written((number, ""))}
+    answer = place.asks(Scope.READ).get("/v1/events", params=query)
+    assert answer.status_code == 422
+    assert "next" in answer.json()["detail"]
+
+
+def test_place_of_before_the_store_was_restored_is_told(place: Place) -> None:
+    query = {"order": "stored", "cursor": written(("7", ""))}
+    answer = place.asks(Scope.READ).get("/v1/events", params=query)
+    assert answer.status_code == 409
+    assert "restored" in answer.json()["detail"]
 
 
 def test_addresses_are_added_and_removed_with_their_reason(place: Place) -> None:
