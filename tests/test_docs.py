@@ -54,33 +54,15 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Give each call of dsnwatch that a document shows, as its document and its arguments."""
+    """Give each call of dsnwatch in running text; those in blocks are run in tests/documents."""
     for path in DOCUMENTS:
-        text = path.read_text(encoding="utf-8")
-        shown = [
-            line.removeprefix("$ ")
-            for block in blocks(text, "console")
-            for line in block.splitlines()
-            if line.startswith("$ ")
-        ]
-        for line in [*shown, *"".join(blocks(text, "sh")).splitlines()]:
-            words = shlex.shlex(line, posix=True, punctuation_chars=True)
-            words.whitespace_split = True
-            for call in split(list(words)):
-                if Path(call[0]).name == "dsnwatch":
-                    yield path.name, call[1:]
-
-
-def split(words: list[str]) -> Iterator[list[str]]:
-    """Cut a line of the shell into its commands, without what is redirected."""
-    call: list[str] = []
-    for word, before in zip([*words, ";"], [""] * 1 + words, strict=True):
-        if word in {";", "&&", "|"}:
-            if call:
-                yield call
-            call = []
-        elif not {word, before} & {"<", ">", ">>"}:
-            call.append(word)
+        text = without_blocks(path.read_text(encoding="utf-8"))
+        for span in re.findall(r"`(dsnwatch [^`]+)`", text):
+            before, *others = " ".join(span.split()).split("|")
+            yield path.name, shlex.split(before)[1:]
+            head = before.rpartition(" ")[0]
+            for each in others:
+                yield path.name, shlex.split(f"{head} {each}")[1:]
 
 
 COMMANDS = list(commands())
@@ -201,7 +183,7 @@ def a_failure(text: str) -> RecipientStatus:
     "arguments",
     [pytest.param(arguments, id=f"{name}: {' '.join(arguments)}") for name, arguments in COMMANDS],
 )
-def test_command_shown_is_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_named_is_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run([*arguments, "--help"]) == 0
     assert "Usage: dsnwatch" in capsys.readouterr().out
 

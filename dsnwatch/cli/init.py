@@ -12,7 +12,7 @@ import typer
 
 from dsnwatch.cli import init_files
 from dsnwatch.cli.init_files import Answers, Placed
-from dsnwatch.cli.output import line
+from dsnwatch.cli.output import line, step
 from dsnwatch.errors import DsnwatchError, UsageError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -221,9 +221,8 @@ def _try(answers: Answers, *, test: bool) -> None:
             if answers.source == "mailbox" and test:
                 store = open_store(str(folder / "try.db"))
                 try:
-                    for step, said in steps(loaded, 0, store):
-                        line(f"{step:<13} {said}")
-                        sys.stdout.flush()
+                    for name_of_step, said in steps(loaded, 0, store):
+                        step(name_of_step, said)
                 finally:
                     store.close()
         except DsnwatchError as error:

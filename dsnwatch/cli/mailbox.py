@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import Column, json_line, line, table
+from dsnwatch.cli.output import Column, json_line, line, step, table
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import SourceError, UsageError
 
@@ -73,12 +73,12 @@ def try_(
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)
     with place.store() as opened:
-        for step, said in steps(place.configuration, index, opened):
+        for name_of_step, said in steps(place.configuration, index, opened):
             if as_json:
-                json_line({"step": step, "said": said})
+                json_line({"step": name_of_step, "said": said})
+                sys.stdout.flush()
             else:
-                line(f"{step:<13} {said}")
-            sys.stdout.flush()
+                step(name_of_step, said)
     if not as_json:
         line("all is well")
 

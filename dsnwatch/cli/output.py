@@ -68,6 +68,12 @@ def folded(text: str, indent: str = "", onward: str = "") -> None:
         before = indent + onward
 
 
+def step(name: str, said: str) -> None:
+    """Write a step of something that is tried, as it is done."""
+    table((Column("", 12), Column("")), [(name, said)], heading=False)
+    sys.stdout.flush()
+
+
 def json_text(value: Mapping[str, object]) -> str:
     """Put a JSON object on a line of its own; ASCII, so that it is harmless as well."""
     return f"{_WRITE_JSON(value)}\n"

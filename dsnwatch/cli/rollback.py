@@ -144,10 +144,11 @@ def _sum_up(found: "Rollback", *, preview: bool, as_json: bool) -> None:
         say("nothing to take back; see the hours with `dsnwatch events list --since ...`")
     elif preview:
         line()
-        line(f"{found.events:,} events would count for nothing; --because does it")
+        line(f"events that would count for nothing: {found.events:,}; --because TEXT does it")
     else:
         line()
-        line(f"{found.events:,} events count for nothing now; rollback {found.id}")
+        line(f"events that count for nothing now: {found.events:,}; it is taken back by")
+        line(f"  dsnwatch rollback --undo {found.id} --because ...")
 
 
 def _undo(place: Place, id_: str, because: str, *, preview: bool, as_json: bool) -> None:

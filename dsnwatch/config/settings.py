@@ -42,6 +42,8 @@ from dsnwatch.rfc.return_path import keys_of
 
 PREFIX = "DSNWATCH_"
 DELIMITER = "__"
+_MADE_BY = {"return_path.key_file": "`dsnwatch verp key rotate` makes one"}
+"""How a secret comes to be that nobody else gives us."""
 
 Key = tuple[str | int, ...]
 """Where a value stands: `("store", "url")`, `("mailbox", 0, "host")`."""
@@ -201,7 +203,8 @@ class Configuration:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ConfigError(
                 f"{self._place(_path_of(key))}: {key}: {found} cannot be read ({why}); "
-                "make the file, or give it to the service with LoadCredential="
+                f"{_MADE_BY.get(key, 'make the file')}, or give it to the service with "
+                "LoadCredential="
             ) from error
         if not text:
             raise ConfigError(f"{self._place(_path_of(key))}: {key}: {found} is empty")

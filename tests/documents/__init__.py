@@ -1,0 +1,1 @@
+"""The commands that documents show, run as they stand there."""
