@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dsnwatch.alerts import Severity
@@ -13,9 +14,11 @@ from dsnwatch.policy.guards import (
     USUAL_DAYS,
     Doubt,
     Flood,
+    Place,
     SenderGuard,
     SenderWatch,
     hour_of,
+    place_name,
     unproven,
 )
 from dsnwatch.records import BounceEvent, Decision, DecisionAction, News, StoredEvent
@@ -76,7 +79,7 @@ class Guarding:
         if hours:
             counted = writer.guard_hours(COUNTED, min(hours) - _USUAL_HOURS)
             flood = Flood(policy.flood, counted, known())
-        return cls(flood, sender.watch(policy.sender))
+        return cls(flood, sender.watch(policy.sender, partial(_told, writer)))
 
     def look(self, event: BounceEvent, original: str | None, decision: Decision) -> Decision:
         """Look at a decision before it is carried out.
@@ -104,10 +107,10 @@ class Guarding:
 
     def write(self, writer: "Writer", wanted: Subscriptions, now: datetime) -> None:
         """Write what was counted and what is held; a hold that is new raises an alert."""
+        counted = {(place_name(place), place[2]): n for place, n in self.watch.shared.items()}
         if self.flood is not None:
-            writer.count_guard_hours(
-                {(COUNTED, hour): made for hour, made in self.flood.new.items()}
-            )
+            counted |= {(COUNTED, hour): made for hour, made in self.flood.new.items()}
+        writer.count_guard_hours(counted)
         if not self.held:
             return
         ids = writer.hold_ids(self.held)
@@ -126,6 +129,12 @@ class Guarding:
         )
         news = [told for hold in new for told in alert_of(wanted, "alert.raised", hold, now)]
         writer.add_news(news, now)
+
+
+def _told(writer: "Writer", places: Sequence[Place]) -> dict[Place, int]:
+    """Ask the store how often places were counted, by whichever daemon."""
+    keys = {(place_name(place), place[2]): place for place in places}
+    return {keys[key]: reports for key, reports in writer.guard_counts(keys).items()}
 
 
 def alert_of(wanted: Subscriptions, type_: str, hold: Hold, now: datetime) -> tuple[News, ...]:

@@ -13,7 +13,7 @@ from dsnwatch.changes import Changes
 from dsnwatch.config.values import duration_text
 from dsnwatch.errors import StoreError
 from dsnwatch.matching import first_sent_key
-from dsnwatch.policy.guards import USUAL_DAYS, hour_of
+from dsnwatch.policy.guards import SENDER, SENDER_HOURS, USUAL_DAYS, hour_of
 from dsnwatch.store import SuppressionFilter
 from dsnwatch.store.figure_answers import HOURS_KEPT
 from dsnwatch.subscriptions import NOBODY, Subscriptions
@@ -76,6 +76,7 @@ class Sweep:
             gone["sent"] = self._sent(writer, _before(now, keep.sent))
             gone["history"] = writer.sweep_history(_before(now, keep.events))
             writer.sweep_guard_hours(hour_of(now - timedelta(days=USUAL_DAYS + 1)))
+            writer.sweep_guard_hours(hour_of(now) - SENDER_HOURS, SENDER)
             writer.fold_tallies()
             writer.sweep_tallies(now - HOURS_KEPT, _before(now, keep.events))
             writer.sweep_alerts(_before(now, keep.events))

@@ -5,7 +5,8 @@ Pure: what was counted goes in, the doubt comes out. They hold back, they never 
 
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +21,12 @@ USUAL_DAYS = 14
 """Days whose hours say what is usual."""
 
 PLACES_AT_MOST = 50_000
+SENDER = "sender"
+"""Names of counts of the sender's own troubles begin with this word."""
+
+SENDER_HOURS = 48
+"""How long these counts are kept: an hour is soon over, but a backlog is read at once."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 _DAY_HOURS = 24
@@ -130,36 +137,68 @@ Place = tuple[str, str, int, str]
 """`message` and its id, or `at` and who refused; an hour; a fingerprint, "" for all failures."""
 
 
+Told = Callable[[Sequence[Place]], Mapping[Place, int]]
+"""Says how often each place was counted, by all who share the store; unknown ones are absent."""
+
+
 class SenderGuard:
     """Remembers the failures of the last while, by message and by who refused.
 
-    What is counted in a transaction is told with `keep` when that is on disk. Nothing is kept over
-    a restart: an hour is soon over.
+    What is counted in a transaction is told with `keep` when that is on disk. Where somebody spoke
+    of the sender, what is counted goes into the store besides: so several daemons count together,
+    and each of them only what it saw of all the rest.
     """
 
     def __init__(self) -> None:
         self._counts: OrderedDict[Place, int] = OrderedDict()
+        self._shared: set[Place] = set()
 
-    def watch(self, section: SenderSection) -> "SenderWatch":
-        """Begin to count for a transaction."""
-        return SenderWatch(section, self._counts)
+    def watch(self, section: SenderSection, told: Told | None = None) -> "SenderWatch":
+        """Begin to count for a transaction; alone, where nobody tells what others count."""
+        return SenderWatch(section, self._counts, self._shared, told)
 
     def keep(self, watch: "SenderWatch") -> None:
         """Remember what a transaction counted."""
         counts = self._counts
+        self._shared |= watch.shared.keys()
         for place, count in watch.new.items():
             counts[place] = counts.pop(place, 0) + count  # and so it is the last to be forgotten
         while len(counts) > PLACES_AT_MOST:
-            counts.popitem(last=False)
+            forgotten, _ = counts.popitem(last=False)
+            self._shared.discard(forgotten)
 
 
 @dataclass(slots=True)
 class SenderWatch:
-    """What one transaction adds to a `SenderGuard`."""
+    """What one transaction adds to a `SenderGuard`.
+
+    Attributes:
+        before: What this process counted.
+        given: Places whose counts this process has put into the store.
+        told: Asks the store; None where there is nobody else.
+        new: What this transaction adds.
+        all: What the store said, of places it was asked about.
+    """
 
     section: SenderSection
     before: Mapping[Place, int]
+    given: AbstractSet[Place]
+    told: Told | None
     new: dict[Place, int] = field(default_factory=dict)
+    all: dict[Place, int] = field(default_factory=dict)
+
+    @property
+    def shared(self) -> dict[Place, int]:
+        """What the store is to add, by place."""
+        return {
+            place: new + self._kept_back(place)
+            for place, new in self.new.items()
+            if place in self.all or place in self.given
+        }
+
+    def _kept_back(self, place: Place) -> int:
+        """Count what this process has seen there and the store does not know."""
+        return 0 if place in self.given else self.before.get(place, 0)
 
     def count(self, event: BounceEvent, original: str | None, *, suppresses: bool) -> Doubt | None:
         """Count a failure; says why its suppression may be for a trouble of the sender's own.
@@ -185,18 +224,34 @@ class SenderWatch:
                 self._one_more(("message", original, hour, ""))
             return None
         print_ = fingerprint(event)
-        for how, name in (("at", who), ("message", original)):
-            if not name:
-                continue
+        scopes = [(how, name) for how, name in (("at", who), ("message", original)) if name]
+        self._ask([(how, name, hour, each) for how, name in scopes for each in (print_, "")])
+        for how, name in scopes:
             said = self._one_more((how, name, hour, print_))
             most = self.section.share * self._one_more((how, name, hour, ""))
             if said >= self.section.at_least and said > most:
                 return _own_trouble(f"{how} {name}", hour, print_, event)
         return None
 
+    def _ask(self, places: Sequence[Place]) -> None:
+        """Learn what others counted, of places that nobody asked about yet."""
+        unknown = [place for place in places if place not in self.all]
+        if self.told is not None and unknown:
+            told = self.told(unknown)
+            self.all |= {place: told.get(place, 0) for place in unknown}
+
     def _one_more(self, place: Place) -> int:
         self.new[place] = new = self.new.get(place, 0) + 1
+        if place in self.all:
+            return self.all[place] + self._kept_back(place) + new
         return self.before.get(place, 0) + new
+
+
+def place_name(place: Place) -> str:
+    """Name a place of the store's counts, whatever its hour; it tells nobody whom it is about."""
+    how, name, _, print_ = place
+    octets = f"{how}\0{name}\0{print_}".encode("utf-8", "surrogatepass")
+    return f"{SENDER} {hashlib.blake2b(octets, digest_size=10).hexdigest()}"
 
 
 def _own_trouble(scope: str, hour: int, print_: str, event: BounceEvent) -> Doubt:

@@ -17,6 +17,9 @@ from dsnwatch.store.values import from_micros, storable, to_micros
 
 PAGE = 500
 _OPEN = Question(select(HOLD.c.name, HOLD.c.id), HOLD.c.name)
+_COUNTED = Question(
+    select(GUARD_HOUR.c.name, GUARD_HOUR.c.hour, GUARD_HOUR.c.reports), GUARD_HOUR.c.name
+)
 
 _COUNT_HOUR = text(
     "INSERT INTO guard_hour (name, hour, reports) VALUES (:name, :hour, :reports) "
@@ -151,6 +154,12 @@ class HoldWrites(Statements):
         )
         return {row[0]: row[1] for row in self._connection.execute(statement)}
 
+    def guard_counts(self, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Find how much was counted under some names in some hours; what was not is absent."""
+        wanted = {*keys}
+        rows = self._ask(_COUNTED, {name for name, _ in wanted})
+        return {(row[0], row[1]): row[2] for row in rows if (row[0], row[1]) in wanted}
+
     def count_guard_hours(self, counts: Mapping[tuple[str, int], int]) -> None:
         """Add to what was counted, by name and hour."""
         if counts:
@@ -162,6 +171,7 @@ class HoldWrites(Statements):
                 ],
             )
 
-    def sweep_guard_hours(self, before_hour: int) -> None:
-        """Forget what was counted long ago."""
-        self._connection.execute(delete(GUARD_HOUR).where(GUARD_HOUR.c.hour < before_hour))
+    def sweep_guard_hours(self, before_hour: int, named: str = "") -> None:
+        """Forget what was counted long ago, under all names or those that begin so."""
+        old = delete(GUARD_HOUR).where(GUARD_HOUR.c.hour < before_hour)
+        self._connection.execute(old.where(GUARD_HOUR.c.name.startswith(named, autoescape=True)))
