@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ REPOSITORY = Path(dsnwatch.__file__).parents[1]
 PACKAGE = REPOSITORY / "dsnwatch"
 
 
-def call(*command: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+def call(
+    *command: object, cwd: Path | None = None, more: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -30,7 +33,7 @@ def call(*command: object, cwd: Path | None = None) -> "subprocess.CompletedProc
         text=True,
         check=False,
         cwd=cwd,
-        env=kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        env=kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"} | dict(more or {}),
     )
 
 
@@ -49,15 +52,26 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def program(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel into an environment of its own, as pipx does; gives the program."""
-    folder = tmp_path_factory.mktemp("installed") / "venv"
-    assert call(sys.executable, "-m", "venv", folder).returncode == 0
-    python = folder / "bin" / "python"
-    done = call(python, "-m", "pip", "install", "--quiet", "--no-compile", built[1])
-    if done.returncode:
-        if "No matching distribution" in done.stderr:
-            lacking_is("no package index to install from")
-        pytest.fail(done.stderr)
+    """Install the wheel by pipx, into an empty environment of its own; gives the program."""
+    folder = tmp_path_factory.mktemp("installed")
+    pipx = folder / "tools" / "bin" / "pipx"
+    places = {
+        "PIPX_HOME": str(folder / "home"),
+        "PIPX_BIN_DIR": str(folder / "bin"),
+        "PIPX_MAN_DIR": str(folder / "man"),
+        "PIPX_DEFAULT_PYTHON": sys.executable,
+    }
+    steps: list[list[object]] = [
+        [sys.executable, "-m", "venv", folder / "tools"],
+        [folder / "tools" / "bin" / "python", "-m", "pip", "install", "--quiet", "pipx"],
+        [pipx, "install", "--pip-args=--no-compile --quiet", built[1]],
+    ]
+    for step in steps:
+        done = call(*step, more=places)
+        if done.returncode:
+            if "No matching distribution" in done.stderr:
+                lacking_is("no package index to install from")
+            pytest.fail(done.stdout + done.stderr)
     return folder / "bin" / "dsnwatch"
 
 
@@ -105,6 +119,20 @@ def test_installed_alone_it_does_its_work(program: Path, tmp_path: Path) -> None
         assert said in done.stdout
     unit = (tmp_path / "root" / "etc/systemd/system/dsnwatch.service").read_text()
     assert f"ExecStart={program} --config /etc/dsnwatch/dsnwatch.toml run" in unit
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_installed_alone_it_completes_what_is_typed(program: Path, shell: str) -> None:
+    """As the shell asks that has `dsnwatch supp` typed."""
+    typed = {
+        "_DSNWATCH_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "dsnwatch supp",
+        "COMP_CWORD": "1",
+        "_TYPER_COMPLETE_ARGS": "dsnwatch supp",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    done = call(program, more=typed)
+    assert "suppressions" in done.stdout, done.stderr
 
 
 def walk_of_the_readme() -> list[tuple[str, str]]:
