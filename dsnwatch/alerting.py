@@ -87,8 +87,13 @@ class Alerting:
             mail.get(QUARANTINED, 0) + mail.get(Kind.OTHER.value, 0),
         )
 
-    def turn(self, now: datetime) -> Step:
+    def turn(self, now: datetime, duty: Duty | None = None) -> Step:
         """Look once: write down what changed, and tell of it, in one transaction.
+
+        Args:
+            now: This moment.
+            duty: Of several daemons, says that it is this one's to look; nothing is written where
+                another one took it while this one was looking.
 
         Returns:
             What changed.
@@ -100,6 +105,8 @@ class Alerting:
         if not found and not self._store.alerts():
             return Step()
         with self._store.write() as writer:
+            if duty is not None:
+                writer.fence(*duty.fence)
             changed = step(writer.listed_alerts(), found, now, self._section.cool_down)
             writer.put_alerts(changed.entries)
             news = [one for entry in changed.raised for one in self._raised(entry, now)]
@@ -263,7 +270,7 @@ class AlertingPart:
                 return
         now = self._clock()
         try:
-            self._alerting.turn(now)
+            self._alerting.turn(now, self._duty)
             if (hour := (now - _EPOCH) // HOUR) != self._folded:
                 self._fold()
                 self._folded = hour

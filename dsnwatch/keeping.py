@@ -15,6 +15,7 @@ from dsnwatch.errors import StoreError
 from dsnwatch.matching import first_sent_key
 from dsnwatch.policy.guards import SENDER, SENDER_HOURS, USUAL_DAYS, hour_of
 from dsnwatch.store import SuppressionFilter
+from dsnwatch.store.duties import Duty
 from dsnwatch.store.figure_answers import HOURS_KEPT
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
@@ -130,18 +131,21 @@ class Keeper:
         wanted: Which hooks want to be told.
         clock: Tells the time.
         first: How long after the start the first time comes.
+        duty: Says whether it is ours to sweep; of several daemons one does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  those that tests leave out come last
         self,
         store: "Store",
         settings: "Settings",
         wanted: Subscriptions = NOBODY,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         first: timedelta = FIRST,
+        duty: Duty | None = None,
     ) -> None:
         self._stop = Event()
-        self._sweep = Sweep(store, settings, "daemon", wanted, self._stop.is_set)
+        self._duty = duty
+        self._sweep = Sweep(store, settings, "daemon", wanted, self._is_over)
         self._clock = clock
         self._first = first
 
@@ -150,10 +154,24 @@ class Keeper:
         wait = self._first
         while not self._stop.wait(wait.total_seconds()):
             wait = EVERY
-            try:
-                log_swept(self._sweep.run(self._clock()))
-            except StoreError as error:
-                log_not_swept(error)
+            self.look()
+        if self._duty is not None:
+            self._duty.end()
+
+    def look(self) -> None:
+        """Sweep once, where it is ours to do; where another daemon does, its hour comes too."""
+        if self._duty is not None:
+            self._duty.begin()
+        if self._is_over():
+            return
+        try:
+            log_swept(self._sweep.run(self._clock()))
+        except StoreError as error:
+            log_not_swept(error)
+
+    def _is_over(self) -> bool:
+        """Whether to stop, or to leave the rest to another daemon."""
+        return self._stop.is_set() or (self._duty is not None and not self._duty.is_ours)
 
     def stop(self) -> None:
         """End; from any thread."""

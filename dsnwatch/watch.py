@@ -134,7 +134,7 @@ class StorePositions:
             StoreLeaseError: Another daemon reads the mailbox by now.
         """
         with self._store.write(beside=True) as writer:
-            writer.fence(self._duty.name, -1 if self._duty.token is None else self._duty.token)
+            writer.fence(*self._duty.fence)
             writer.put_cursor(name, position)
 
 

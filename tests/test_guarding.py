@@ -1,8 +1,10 @@
 """What several daemons on one store see of a trouble of the sender's own, they count together."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from threading import Barrier
 
 import pytest
 
@@ -13,6 +15,7 @@ from dsnwatch.reading.reader import built_in
 from dsnwatch.store import Store, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions
 from tests.databases import asked
+from tests.servers.postgresql import Server
 
 TODAY = datetime(2026, 3, 31, 12, tzinfo=UTC)
 BLOCKED = "550 5.1.1 User unknown (see our spam page)"
@@ -73,6 +76,27 @@ def test_flood_split_over_four_daemons_passes_no_more_than_one_would(
     assert suppressed == 9
     assert held(database) == [("sender", 31)]
     assert asked(database, "SELECT count(*) FROM outbox") == [(1,)], "one alert"
+
+
+@pytest.mark.server
+def test_hold_that_four_daemons_open_at_once_is_one_with_one_alert(postgresql: Server) -> None:
+    url = postgresql.a_store()
+    with ExitStack() as opened:
+        stores = [
+            opened.enter_context(closing(open_store(url, node=f"n{number}"))) for number in range(4)
+        ]
+        daemons, together = [Daemon(store) for store in stores], Barrier(4)
+
+        def work(number: int) -> int:
+            together.wait(30)
+            return daemons[number].takes_in(100 * number, 15)
+
+        with ThreadPoolExecutor(4) as pool:
+            suppressed = sum(pool.map(work, range(4)))
+    assert asked(url, "SELECT count(*) FROM hold") == [(1,)]
+    assert asked(url, "SELECT count(*) FROM outbox") == [(1,)]
+    assert asked(url, "SELECT count(*) FROM held") == [(60 - suppressed,)]
+    assert 9 <= suppressed <= 4 * 9
 
 
 def test_few_among_many_are_not_held_whoever_took_the_many_in(

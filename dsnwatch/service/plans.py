@@ -11,6 +11,7 @@ from dsnwatch.lookups import Export, server
 from dsnwatch.outbox import Worker
 from dsnwatch.service.parts import LoopPart, Planned, Surroundings, ThreadPart
 from dsnwatch.sources.listener import Listener, listener_of, return_path_keys
+from dsnwatch.store.duties import Duty
 from dsnwatch.watch import Watcher, watcher_of
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def keeping(configuration: "Configuration") -> Iterator[Planned]:
 
 def _keeper(around: "Surroundings") -> Keeper:
     settings = around.configuration.settings
-    return Keeper(around.store, settings, subscriptions_of(settings.hook))
+    duty = Duty(around.store.duties, "keeping")
+    return Keeper(around.store, settings, subscriptions_of(settings.hook), duty=duty)
 
 
 PLANNERS: Sequence[Planner] = (hooks, lookups, mailboxes, listeners, alerting, web, keeping)

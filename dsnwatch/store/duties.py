@@ -93,6 +93,16 @@ class Duty:
         before, self.token = self.token, self._duties.token(self.name)
         return self.token is not None and self.token == before
 
+    @property
+    def fence(self) -> tuple[str, int]:
+        """What `Writer.fence` is given: the name and what it was begun with."""
+        return self.name, -1 if self.token is None else self.token
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is still what `begin` found, as far as is known; from any thread."""
+        return self.token is not None and self._duties.token(self.name) == self.token
+
     def end(self) -> None:
         """Do it no more; another daemon may."""
         self._duties.give_back(self.name)

@@ -4,18 +4,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 
 import pytest
 
+from dsnwatch.alerting import Alerting
+from dsnwatch.config.alerts import AlertsSection
+from dsnwatch.config.settings import Settings
 from dsnwatch.errors import StoreLeaseError
+from dsnwatch.keeping import Keeper
 from dsnwatch.store import Store, open_store
 from dsnwatch.store.changes import changes_at
 from dsnwatch.store.duties import Duty
+from dsnwatch.subscriptions import Subscription, Subscriptions
 from dsnwatch.watch import StorePositions
 from tests.databases import asked, done
 from tests.servers.postgresql import Server
 
-from .builders import NOW, a_suppression, some_news
+from .builders import NOW, a_suppression, an_event, some_news
 
 pytestmark = pytest.mark.server
 CUT = (
@@ -152,3 +158,68 @@ def test_change_that_was_told_while_nobody_could_hear_is_not_missed(url: str) ->
                 return False
 
         until(noticed)
+
+
+def test_of_two_daemons_one_sweeps_and_the_other_when_it_has_gone(url: str) -> None:
+    sweeps: list[str] = []
+
+    class Clock:
+        """Says who looks at it: whoever sweeps does."""
+
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __call__(self) -> datetime:
+            sweeps.append(self._name)
+            return NOW
+
+    def a_keeper(store: Store, name: str) -> Keeper:
+        duty = Duty(store.duties, "keeping")
+        return Keeper(store, Settings(), clock=Clock(name), duty=duty)
+
+    with a_daemon(url, "n2") as second:
+        with a_daemon(url, "n1") as first:
+            one = a_keeper(first, "n1")
+            until(lambda: first.duties.token("keeping") is not None)
+            two = a_keeper(second, "n2")
+            for _ in range(3):
+                one.look()
+                two.look()
+            assert sweeps == ["n1"] * 3
+        until(lambda: second.duties.token("keeping") is not None)
+        two.look()
+        assert sweeps[3:] == ["n2"]
+
+
+def test_sweep_is_left_to_the_other_when_the_duty_is_lost_on_the_way(url: str) -> None:
+    with closing(open_store(url)) as first, closing(open_store(url)) as second:
+        duty = Duty(first.duties, "keeping")
+        keeper = Keeper(first, Settings(), clock=lambda: NOW, duty=duty)
+        assert duty.take()
+        duty.begin()
+        assert duty.is_ours
+        first.duties.close()
+        assert second.duties.take("keeping") == 2
+        assert not duty.is_ours
+        keeper.look()
+        assert asked(url, "SELECT count(*) FROM audit") == [(0,)]
+
+
+def test_alert_is_raised_by_nobody_who_lost_the_duty(url: str) -> None:
+    hour = int(NOW.timestamp()) // 3600
+    wanted = Subscriptions([Subscription("ops")])
+    with closing(open_store(url)) as first, closing(open_store(url)) as second:
+        with first.write() as writer:
+            writer.count_sent({(hour, "news", ""): 1000})
+            writer.add_events([an_event(occurred_at=NOW) for _ in range(60)])
+        mine, theirs = Duty(first.duties, "alerts"), Duty(second.duties, "alerts")
+        assert mine.take()
+        done(url, CUT)
+        until(theirs.take)
+        late = Alerting(first, AlertsSection(), wanted=wanted)
+        with pytest.raises(StoreLeaseError, match="another daemon"):
+            late.turn(NOW, mine)
+        assert asked(url, "SELECT count(*) FROM outbox") == [(0,)]
+        raised = Alerting(second, AlertsSection(), wanted=wanted).turn(NOW, theirs).raised
+        assert len(raised) > 0
+        assert asked(url, "SELECT count(*) FROM alert") == [(len(raised),)]
