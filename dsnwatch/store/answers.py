@@ -22,6 +22,7 @@ class EventFilter:
         void: "" are those that count; an id those that a rollback or a hold let go of.
         stored_since: Stored at this moment or later.
         stored_until: Stored before this moment.
+        backscatter: Whether it is about mail that was never ours.
     """
 
     address: str | None = None
@@ -39,6 +40,7 @@ class EventFilter:
     stored_until: datetime | None = None
     provider: str | None = None
     campaign: str | None = None
+    backscatter: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class Totals:
     """How much there is in the store.
 
     Attributes:
-        events: Those about mail of ours.
+        messages: Those that could be read.
+        events: Those about mail of ours; all there ever were, those too that were let go of.
         backscatter: Those about mail that was never ours; in no other count.
         by_class: Failures and delays of each class, in the order of `BounceClass`.
         suppressions: Those that hold now.

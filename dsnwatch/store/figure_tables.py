@@ -77,6 +77,34 @@ class TallyMailRow(SQLModel, table=True):
     messages: int = Field(sa_type=BigInteger)
 
 
+class TallyTotalRow(SQLModel, table=True):
+    """How many there ever were, so that nobody adds up the days of years."""
+
+    __tablename__ = "tally_total"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    what: str = Field(primary_key=True, sa_type=Text)
+    """`event` or `mail`; of mail the kind alone is told."""
+    kind: str = Field(primary_key=True, sa_type=Text)
+    bounce_class: str = Field(primary_key=True, sa_type=Text)
+    reason: str = Field(primary_key=True, sa_type=Text)
+    decision: str = Field(primary_key=True, sa_type=Text)
+    events: int = Field(sa_type=BigInteger)
+
+
+class StoredDayRow(SQLModel, table=True):
+    """Between which ids all stands that happened on a day: who asks for a time looks there only."""
+
+    __tablename__ = "stored_day"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    what: str = Field(primary_key=True, sa_type=Text)
+    """`event` or `message`."""
+    day: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs=_GIVEN)
+    first: str = Field(sa_type=Text)
+    last: str = Field(sa_type=Text)
+
+
 class FingerprintRow(SQLModel, table=True):
     """What many refusals say alike, without what differs from one to the next."""
 
@@ -140,6 +168,8 @@ TALLY_HOUR = _TABLES["tally_hour"]
 TALLY_DAY = _TABLES["tally_day"]
 TALLY_PART = _TABLES["tally_part"]
 TALLY_MAIL = _TABLES["tally_mail"]
+TALLY_TOTAL = _TABLES["tally_total"]
+STORED_DAY = _TABLES["stored_day"]
 FINGERPRINT = _TABLES["fingerprint"]
 FINGERPRINT_DAY = _TABLES["fingerprint_day"]
 ALERT = _TABLES["alert"]

@@ -6,11 +6,13 @@ not what the store has of events.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Table, func, select
 
 from dsnwatch.model import BounceClass, Kind
 from dsnwatch.records import DecisionAction
+from dsnwatch.store.answers import Totals
 from dsnwatch.store.connections import reading
 from dsnwatch.store.figure_answers import Counted, Dimension, Fingerprint, Only, Series, Span
 from dsnwatch.store.figure_tables import (
@@ -20,10 +22,14 @@ from dsnwatch.store.figure_tables import (
     TALLY_HOUR,
     TALLY_MAIL,
     TALLY_PART,
+    TALLY_TOTAL,
 )
+from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.sign_tables import SENT_COUNT
-from dsnwatch.store.tally import BACKSCATTER
+from dsnwatch.store.tables import SUPPRESSION
+from dsnwatch.store.tally import BACKSCATTER, QUARANTINED
 from dsnwatch.store.values import from_micros, storable
+from dsnwatch.store.wanted import active
 
 OTHERS = "(others)"
 """What is not shown by name in a chart."""
@@ -153,19 +159,53 @@ class FigureQueries:
 
     def event_totals(self) -> list[tuple[str, str, str, str, int]]:
         """Count all events there ever were: kind, class, reason, decision, how many."""
-        tally = TALLY_DAY.c
+        tally = TALLY_TOTAL.c
         keys = (tally.kind, tally.bounce_class, tally.reason, tally.decision)
-        statement = select(*keys, func.sum(tally.events)).group_by(*keys).order_by(*keys)
+        statement = select(*keys, tally.events).where(tally.what == "event").order_by(*keys)
         with reading(self._engine, self._where) as connection:
             return [(*row[:4], int(row[4])) for row in connection.execute(statement)]
 
     def mail_totals(self) -> dict[str, int]:
         """Count all messages there ever were, by kind; `quarantined` are those that wait now."""
-        statement = select(TALLY_MAIL.c.kind, func.sum(TALLY_MAIL.c.messages)).group_by(
-            TALLY_MAIL.c.kind
-        )
+        tally = TALLY_TOTAL.c
+        statement = select(tally.kind, tally.events).where(tally.what == "mail")
         with reading(self._engine, self._where) as connection:
             return {row[0]: int(row[1]) for row in connection.execute(statement)}
+
+    def counts(self, now: datetime | None = None) -> Totals:
+        """Count what is there, all at one moment.
+
+        Args:
+            now: Suppressions that hold at this moment are counted; None asks the clock.
+        """
+        moment = active(now or datetime.now(UTC))
+        total = TALLY_TOTAL.c
+        statement = select(total.what, total.kind, total.bounce_class, func.sum(total.events))
+        events: Counter[str] = Counter()
+        mail: Counter[str] = Counter()
+        backscatter = 0
+        with reading(self._engine, self._where) as connection:
+            for what, kind, bounce_class, count in connection.execute(
+                statement.group_by(total.what, total.kind, total.bounce_class)
+            ):
+                if what == "mail":
+                    mail[kind] += int(count)
+                elif kind == BACKSCATTER:
+                    backscatter += int(count)
+                else:
+                    events[bounce_class] += int(count)
+            held = connection.scalar(select(func.count()).select_from(HELD))
+            listed = connection.scalar(select(func.count()).select_from(SUPPRESSION).where(moment))
+        quarantined = mail.pop(QUARANTINED, 0)
+        return Totals(
+            messages=mail.total(),
+            events=events.total(),
+            by_class=tuple((each, events[each.value]) for each in BounceClass),
+            suppressions=listed or 0,
+            quarantined=quarantined,
+            backscatter=backscatter,
+            held=held or 0,
+        )
 
     def last_sent_hours(self) -> dict[str, int]:
         """Find the last hour (since 1970) of which is known what was sent, by stream."""

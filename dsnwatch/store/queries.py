@@ -6,7 +6,7 @@ and a slow reader never keeps SQLite from folding its log back into the file.
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
@@ -14,15 +14,13 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Table,
-    and_,
     func,
-    or_,
     select,
     tuple_,
 )
 
-from dsnwatch.model import BounceClass, Trust
-from dsnwatch.records import RELAPSE, StoredEvent, StoredMessage, Suppression
+from dsnwatch.records import StoredEvent, StoredMessage, Suppression
+from dsnwatch.store import wanted as wanting
 from dsnwatch.store.answers import (
     EventFilter,
     ImportMade,
@@ -30,14 +28,10 @@ from dsnwatch.store.answers import (
     PartFigures,
     QuarantineItem,
     SuppressionFilter,
-    Totals,
 )
-from dsnwatch.store.conditions import between, equal, of_events
 from dsnwatch.store.connections import reading
 from dsnwatch.store.daemon_tables import FIGURES
 from dsnwatch.store.forgotten import NOBODY, Forgotten
-from dsnwatch.store.hold_tables import HELD
-from dsnwatch.store.ids import first_id
 from dsnwatch.store.rows import (
     event_of,
     message_of,
@@ -45,7 +39,7 @@ from dsnwatch.store.rows import (
     suppression_of,
 )
 from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
-from dsnwatch.store.values import from_micros, storable, to_micros
+from dsnwatch.store.values import from_micros, storable
 
 PAGE = 500
 IMPORTED = "suppression.import"
@@ -91,11 +85,8 @@ class Queries:
             after: Go on behind this id.
             newest: The last one first.
         """
-        wanted = wanted or MessageFilter()
-        conditions = equal(MESSAGE, kind=wanted.kind, dialect=wanted.dialect, stream=wanted.stream)
-        conditions += between(MESSAGE.c.arrived_at, wanted.since, wanted.until)
-        if wanted.stored_since is not None:
-            conditions.append(MESSAGE.c.id >= first_id(wanted.stored_since))
+        with reading(self._engine, self._where) as connection:
+            conditions = wanting.messages(connection, wanted or MessageFilter())
         statement = select(MESSAGE).where(*conditions)
         for row in self._by_id(statement, MESSAGE, limit, after, newest=newest):
             yield message_of(row)
@@ -133,13 +124,15 @@ class Queries:
             after: Go on behind this id.
             newest: The last one first.
         """
-        statement = select(EVENT).where(*of_events(wanted or EventFilter()))
+        with reading(self._engine, self._where) as connection:
+            conditions = wanting.events(connection, wanted or EventFilter())
+        statement = select(EVENT).where(*conditions)
         for row in self._by_id(statement, EVENT, limit, after, newest=newest):
             yield event_of(row)
 
     def suppression(self, address: str, stream: str = "") -> Suppression | None:
         """Find what was said of this address for this very stream ("": for all), lapsed or not."""
-        wanted = [*equal(SUPPRESSION, stream=stream), self._is_listed(address)]
+        wanted = [SUPPRESSION.c.stream == storable(stream), self._is_listed(address)]
         row = self._first(select(SUPPRESSION).where(*wanted))
         return None if row is None else suppression_of(row)._replace(address=address)
 
@@ -162,23 +155,10 @@ class Queries:
             after: Go on behind this address and stream.
         """
         wanted = wanted or SuppressionFilter()
-        conditions = equal(
-            SUPPRESSION,
-            domain=wanted.domain,
-            reason=wanted.reason,
-            origin=wanted.origin,
-            stream=wanted.stream,
-        )
+        with reading(self._engine, self._where) as connection:
+            conditions = wanting.suppressions(connection, wanted)
         if wanted.address is not None:
             conditions.append(self._is_listed(wanted.address))
-        if wanted.active_at is not None:
-            conditions.append(_active(wanted.active_at))
-        if wanted.ends_after is not None:
-            conditions.append(SUPPRESSION.c.until > to_micros(wanted.ends_after))
-        if wanted.since_before is not None:
-            conditions.append(SUPPRESSION.c.since < to_micros(wanted.since_before))
-        if wanted.relapsed:
-            conditions.append(SUPPRESSION.c.note.startswith(RELAPSE))
         statement = select(SUPPRESSION).where(*conditions)
         keys = [SUPPRESSION.c.address, SUPPRESSION.c.stream]
         for row in self._pages(statement, keys, limit, after):
@@ -264,36 +244,9 @@ class Queries:
 
     def suppressed(self, now: datetime) -> int:
         """Count the suppressions that hold at a moment."""
-        statement = select(func.count()).select_from(SUPPRESSION).where(_active(now))
+        statement = select(func.count()).select_from(SUPPRESSION).where(wanting.active(now))
         with reading(self._engine, self._where) as connection:
-            return _number(connection.scalar(statement))
-
-    def counts(self, now: datetime | None = None) -> Totals:
-        """Count what is there, all at one moment.
-
-        Args:
-            now: Suppressions that hold at this moment are counted; None asks the clock.
-        """
-        active = _active(now or datetime.now(UTC))
-        ours = EVENT.c.trust != Trust.BACKSCATTER.value
-        counted = select(EVENT.c.bounce_class, func.count()).where(ours)
-        by_class = counted.group_by(EVENT.c.bounce_class)
-        foreign = select(func.count()).select_from(EVENT).where(~ours)
-        with reading(self._engine, self._where) as connection:
-            events = {row[0]: int(row[1]) for row in connection.execute(by_class)}
-            return Totals(
-                messages=_number(connection.scalar(select(func.count(MESSAGE.c.fingerprint)))),
-                events=sum(events.values()),
-                held=_number(connection.scalar(select(func.count()).select_from(HELD))),
-                backscatter=_number(connection.scalar(foreign)),
-                by_class=tuple((each, events.get(each.value, 0)) for each in BounceClass),
-                suppressions=_number(
-                    connection.scalar(select(func.count()).select_from(SUPPRESSION).where(active))
-                ),
-                quarantined=_number(
-                    connection.scalar(select(func.count(QUARANTINE.c.fingerprint)))
-                ),
-            )
+            return connection.scalar(statement) or 0
 
     def _first(self, statement: Select[*tuple[object, ...]]) -> RowMapping | None:
         with reading(self._engine, self._where) as connection:
@@ -337,17 +290,3 @@ class Queries:
                 return
             left = None if left is None else left - size
             after = tuple(rows[-1][str(key.key)] for key in keys)
-
-
-def _active(now: datetime) -> ColumnElement[bool]:
-    """Say when a suppression holds; `lookup` says the same."""
-    moment = to_micros(now)
-    lifted = SUPPRESSION.c.lifted_until
-    return and_(
-        or_(SUPPRESSION.c.until.is_(None), SUPPRESSION.c.until > moment),
-        or_(lifted.is_(None), lifted <= moment),
-    )
-
-
-def _number(value: int | None) -> int:
-    return value or 0

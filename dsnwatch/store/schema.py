@@ -15,7 +15,20 @@ from dsnwatch.store.faults import READ_ONLY, foreign, told
 APPLICATION_ID = 0x64736E77
 """Stands in the header of every store of ours: "dsnw"."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+)
 """The migrations in order, oldest first; the last is what this version writes."""
 
 HEAD = REVISIONS[-1]

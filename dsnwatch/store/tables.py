@@ -14,11 +14,21 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text, te
 from sqlmodel import Field, SQLModel
 
 
+def _some(name: str, condition: str, *columns: str) -> Index:
+    """Index the rows for which a condition holds; a question has to say it in the same words."""
+    where = text(condition)
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class MessageRow(SQLModel, table=True):
     """A message and what it said; the report is kept whole so that it can be judged again."""
 
     __tablename__ = "message"
-    __table_args__ = (Index("message_fingerprint", "fingerprint", unique=True),)
+    __table_args__ = (
+        Index("message_fingerprint", "fingerprint", unique=True),
+        Index("message_stream", "stream", "id"),
+        _some("message_kind", "kind <> 'bounce'", "kind", "id"),
+    )
 
     id: str = Field(primary_key=True, sa_type=Text)
     fingerprint: str = Field(sa_type=Text)
@@ -65,6 +75,11 @@ class EventRow(SQLModel, table=True):
         Index("event_message", "message_id"),
         Index("event_class", "bounce_class", "id"),
         Index("event_reason", "reason", "id"),
+        Index("event_stream", "stream", "id"),
+        _some("event_provider", "provider IS NOT NULL", "provider", "id"),
+        _some("event_campaign", "campaign IS NOT NULL", "campaign", "id"),
+        _some("event_kind", "kind <> 'bounce'", "kind", "id"),
+        _some("event_backscatter", "trust = 'backscatter'", "id"),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)
@@ -136,12 +151,11 @@ class SuppressionRow(SQLModel, table=True):
 
     __tablename__ = "suppression"
     __table_args__ = (
-        Index(
-            "suppression_batch",
-            "batch",
-            sqlite_where=text("batch IS NOT NULL"),
-            postgresql_where=text("batch IS NOT NULL"),
-        ),
+        _some("suppression_batch", "batch IS NOT NULL", "batch"),
+        Index("suppression_domain", "domain", "address", "stream"),
+        _some("suppression_reason", "reason <> 'user_unknown'", "reason", "address", "stream"),
+        _some("suppression_origin", "origin <> 'bounce'", "origin", "address", "stream"),
+        _some("suppression_stream", "stream <> ''", "stream", "address"),
         {"sqlite_with_rowid": False},
     )
 

@@ -15,21 +15,33 @@ from dsnwatch.store.daemon_tables import CURSOR
 from dsnwatch.store.figure_tables import (
     FINGERPRINT,
     FINGERPRINT_DAY,
+    STORED_DAY,
     TALLY_DAY,
     TALLY_HOUR,
     TALLY_MAIL,
     TALLY_PART,
+    TALLY_TOTAL,
 )
 from dsnwatch.store.inserts import adding, laid_out
 from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import Row
 from dsnwatch.store.statements import Statements
 from dsnwatch.store.tables import EVENT
-from dsnwatch.store.tallies_anew import WHOLE_SINCE, anew, fold, whole_since
-from dsnwatch.store.tally import COUNTED, DAY_MICROS, HOUR_MICROS, REST, Counts, Tally
+from dsnwatch.store.tallies_anew import WHOLE_SINCE, anew, fold, sum_up, whole_since
+from dsnwatch.store.tally import (
+    COUNTED,
+    DAY_MICROS,
+    HOUR_MICROS,
+    REST,
+    Between,
+    Counts,
+    Tally,
+    widen,
+)
 from dsnwatch.store.values import to_micros
 
 _AS_COUNTED = Question(select(*(EVENT.c[name] for name in COUNTED)), EVENT.c.id)
+Mail = tuple[object, object, object]
 
 
 def _seen(table: Table, dialect: str) -> Insert:
@@ -47,6 +59,19 @@ def _seen(table: Table, dialect: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=[old.id], set_=changed)
 
 
+def _widening(table: Table, dialect: str) -> Insert:
+    """Insert the ids of a day, or let those that are known go from the first to the last."""
+    statement: postgresql.Insert | sqlite.Insert = (
+        postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    )
+    new, old = statement.excluded, table.c
+    changed = {
+        "first": case((new.first < old.first, new.first), else_=old.first),
+        "last": case((new.last > old.last, new.last), else_=old.last),
+    }
+    return statement.on_conflict_do_update(index_elements=[old.what, old.day], set_=changed)
+
+
 class TallyWrites(Statements):
     """The writing half of the figures; a part of `Writer`."""
 
@@ -62,6 +87,21 @@ class TallyWrites(Statements):
         for table, counted in _by_table(tally):
             self._add_counts(table, counted)
         self._insert(FINGERPRINT, tally.said_rows(), _seen)
+        self._note_ids("event", tally.ids)
+
+    def note_messages(self, arrived: Iterable[tuple[int, str]]) -> None:
+        """Note when messages arrived, each with its id: who asks for a time finds them."""
+        ids: Between = {}
+        for at, id_ in arrived:
+            widen(ids, at // DAY_MICROS, id_)
+        self._note_ids("message", ids)
+
+    def _note_ids(self, what: str, ids: Between) -> None:
+        rows: list[Row] = [
+            {"what": what, "day": day, "first": first, "last": last}
+            for day, (first, last) in sorted(ids.items())
+        ]
+        self._insert(STORED_DAY, rows, _widening)
 
     def _add_counts(self, table: Table, counted: Counts) -> None:
         """Add numbers to their rows, in the order of their keys: two writers never cross."""
@@ -107,22 +147,28 @@ class TallyWrites(Statements):
                 rest: Row = row | {"part": REST, "events": -fewer}
                 self._insert(table, [rest], adding)
 
-    def tally_mail(self, counted: Iterable[tuple[object, object, object]], times: int = 1) -> None:
+    def tally_mail(self, came: Sequence[Mail], left: Sequence[Mail] = ()) -> None:
         """Count messages.
 
         Args:
-            counted: When each arrived, as it is stored; its stream; its kind, or `quarantined`.
-            times: -1 to take them away.
+            came: When each arrived, as it is stored; its stream; its kind, or `quarantined`.
+            left: Those that are so no more.
         """
         found: Counts = Counter()
-        for at, stream, kind in counted:
-            assert isinstance(at, int)
-            found[at // HOUR_MICROS, stream, kind] += times
+        ever: Counts = Counter()
+        for mail, times in ((came, 1), (left, -1)):
+            for at, stream, kind in mail:
+                assert isinstance(at, int)
+                found[at // HOUR_MICROS, stream, kind] += times
+                ever["mail", kind, "", "", ""] += times
         rows: list[Row] = [
             {"hour": hour, "stream": stream, "kind": kind, "messages": messages}
             for (hour, stream, kind), messages in sorted(found.items())
         ]
         self._insert(TALLY_MAIL, rows, adding)
+        names = tuple(column.name for column in TALLY_TOTAL.c)
+        total = [dict(zip(names, (*key, n), strict=True)) for key, n in sorted(ever.items())]
+        self._insert(TALLY_TOTAL, total, adding)
 
     def fold_tallies(self) -> int:
         """Put the smallest domains and campaigns of days that have too many together.
@@ -147,7 +193,9 @@ class TallyWrites(Statements):
         Returns:
             How many events that were.
         """
-        return anew(self._connection)
+        counted = anew(self._connection)
+        sum_up(self._connection)
+        return counted
 
     def note_sweep(self, first_kept: str) -> None:
         """Note before events go which days can no more be counted anew.
@@ -171,4 +219,5 @@ def _by_table(tally: Tally) -> tuple[tuple[Table, Counts], ...]:
         (TALLY_DAY, tally.days),
         (TALLY_PART, tally.parts),
         (FINGERPRINT_DAY, tally.said_on),
+        (TALLY_TOTAL, tally.totals),
     )

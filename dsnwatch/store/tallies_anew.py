@@ -8,9 +8,9 @@ from sqlalchemy import Connection, text
 
 from dsnwatch.store.tally import DAY_HOURS, DAY_MICROS, HOUR_MICROS, Tally, said_by_rule
 
-PARTS_AT_MOST = 1000
+PARTS_AT_MOST = 400
 """A day with more domains (or campaigns) than these is folded ..."""
-PARTS_KEPT = 300
+PARTS_KEPT = 200
 """... to its largest."""
 WHOLE_SINCE = "tallies whole since day"
 """The cursor that says from which day on all events are there that were counted."""
@@ -35,6 +35,12 @@ def anew(connection: Connection) -> int:
     connection.execute(_UNSAID)
     fold(connection)
     return connection.scalar(_COUNT, asked) or 0
+
+
+def sum_up(connection: Connection) -> None:
+    """Add up all days that are counted, and find between which ids each day stands."""
+    for statement in (_NO_TOTALS, _EVENTS_EVER, _MAIL_EVER, _NO_IDS, _EVENT_IDS, _MESSAGE_IDS):
+        connection.execute(statement)
 
 
 def _say(connection: Connection, since: int) -> None:
@@ -157,7 +163,8 @@ _UNSAID = text(
 )
 _COUNT = text("SELECT count(*) FROM event WHERE occurred_at >= :at")
 _FULL = text(
-    "SELECT dimension, day FROM tally_part GROUP BY dimension, day HAVING count(*) > :most"
+    "SELECT dimension, day FROM tally_part GROUP BY dimension, day "
+    "HAVING count(*) > :most AND count(DISTINCT part) > :most"
 )
 _SMALL = (
     "dimension = :dimension AND day = :day AND part <> '*' AND part NOT IN ("
@@ -172,3 +179,19 @@ _FOLD = text(
     "DO UPDATE SET events = tally_part.events + excluded.events"
 )
 _FOLDED = text(f"DELETE FROM tally_part WHERE {_SMALL}")  # noqa: S608
+_NO_TOTALS = text("DELETE FROM tally_total")
+_EVER_SO_MANY = "INSERT INTO tally_total (what, kind, bounce_class, reason, decision, events)"
+_EVENTS_EVER = text(
+    f"{_EVER_SO_MANY} SELECT 'event', kind, bounce_class, reason, decision, sum(events) "  # noqa: S608
+    "FROM tally_day GROUP BY 2, 3, 4, 5"
+)
+_MAIL_EVER = text(
+    f"{_EVER_SO_MANY} SELECT 'mail', kind, '', '', '', sum(messages) FROM tally_mail GROUP BY 2"  # noqa: S608
+)
+_NO_IDS = text("DELETE FROM stored_day")
+_IDS = (
+    "INSERT INTO stored_day (what, day, first, last) "  # noqa: S608
+    f"SELECT '{{table}}', {{at}} / {DAY_MICROS}, min(id), max(id) FROM {{table}} GROUP BY 2"
+)
+_EVENT_IDS = text(_IDS.format(table="event", at="occurred_at"))
+_MESSAGE_IDS = text(_IDS.format(table="message", at="arrived_at"))

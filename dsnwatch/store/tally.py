@@ -38,6 +38,16 @@ Counts = Counter[tuple[object, ...]]
 """Events by the primary key of the row that counts them."""
 
 
+Between = dict[int, tuple[str, str]]
+"""The first and the last id by the day."""
+
+
+def widen(ids: Between, day: int, id_: str) -> None:
+    """Let the ids of a day go from the first to the last that was met."""
+    first, last = ids.get(day, (id_, id_))
+    ids[day] = (min(first, id_), max(last, id_))
+
+
 class Said(NamedTuple):
     """What many refusals have in common."""
 
@@ -61,6 +71,7 @@ class Tally:
         self.parts: Counts = Counter()
         self.said: dict[str, tuple[Said, int, int, object]] = {}
         self.said_on: Counts = Counter()
+        self.ids: Between = {}
 
     def count(self, rows: Iterable[Mapping[str, object]], times: int = 1) -> None:
         """Count rows of `event`; those of `COUNTED` suffice."""
@@ -80,6 +91,8 @@ class Tally:
                 parts["campaign", day, campaign, stream, kind, bounce_class] += times
             if bounce_class and kind != BACKSCATTER:
                 self._say(said_by(row), day, at, row["id"], times)
+            if times > 0:
+                widen(self.ids, day, str(row["id"]))
 
     def _say(self, said: Said, day: int, at: int, event_id: object, times: int) -> None:
         self.said_on[day, said.id] += times
@@ -116,6 +129,14 @@ class Tally:
             assert isinstance(hour, int)
             days[hour // DAY_HOURS, *rest] += events
         return days
+
+    @property
+    def totals(self) -> Counts:
+        """The same as `hours`, of all time, and by nothing but what it means."""
+        totals: Counts = Counter()
+        for (_, _, kind, bounce_class, reason, _, decision), events in self.hours.items():
+            totals["event", kind, bounce_class, reason, decision] += events
+        return totals
 
     def said_rows(self) -> list[Row]:
         """Lay out what was said as rows of `fingerprint`."""

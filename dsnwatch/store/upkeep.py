@@ -96,18 +96,24 @@ def give_back(path: Path) -> int:
     if not before.gives_back:
         return 0
     with opened(path) as connection:
-        pages, free = (
-            int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-            for name in ("page_count", "freelist_count")
-        )
-        surplus = free - int((pages - free) * KEPT_FREE)
+        surplus = _surplus(connection)
         while surplus > 0:
             step = min(surplus, PAGES_A_STEP)
             # One page a step of the statement, and `execute` takes but one (Python 3.11).
             connection.executescript(f"PRAGMA incremental_vacuum({step})")
-            surplus -= step
+            # Asked again: pages that only say where others are go with them.
+            left = _surplus(connection)
+            surplus = left if left < surplus else 0
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return max(before.octets - size(path).octets, 0)
+
+
+def _surplus(connection: sqlite3.Connection) -> int:
+    pages, free = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count")
+    )
+    return free - int((pages - free) * KEPT_FREE)
 
 
 def compact(path: Path) -> int:

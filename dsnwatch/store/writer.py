@@ -90,6 +90,8 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         super().__init__(connection, node, forgotten)
         self._events: list[Row] = []
         self._mail: list[tuple[object, object, object]] = []
+        self._left: list[tuple[object, object, object]] = []
+        self._arrived: list[tuple[int, str]] = []
 
     def finish(self) -> None:
         """Number what was added, and count it.
@@ -101,8 +103,10 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         mail, self._mail = self._mail, []
         if events:
             self.feed([str(row["id"]) for row in events])
-        if mail:
-            self.tally_mail(mail)
+        left, self._left = self._left, []
+        arrived, self._arrived = self._arrived, []
+        self.tally_mail(mail, left)
+        self.note_messages(arrived)
         if events:
             self.tally(events)
 
@@ -150,6 +154,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         rows = [message_row(message, self._node) for message in messages]
         self._add(MESSAGE, rows)
         self._mail += [(row["arrived_at"], row["stream"], row["kind"]) for row in rows]
+        self._arrived += [(to_micros(message.arrived_at), message.id) for message in messages]
         self._add(
             RAW_MESSAGE,
             [{"message_id": message.id, "data": message.raw.data} for message in messages],
@@ -198,7 +203,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         found = self._connection.execute(counted).first()
         if found is None:
             return False
-        self.tally_mail([(found[0], found[1], QUARANTINED)], -1)
+        self._left.append((found[0], found[1], QUARANTINED))
         return self._connection.execute(delete(QUARANTINE).where(this)).rowcount > 0
 
     def audit(  # noqa: PLR0917 - one of each, in the order a sentence would have them

@@ -29,7 +29,10 @@ both = pytest.mark.usefixtures("placed")
 
 HOUR = timedelta(hours=1)
 MONTH = Span.last(30 * DAY, NOW)
-TALLIES = ("tally_hour", "tally_day", "tally_part", "tally_mail", "fingerprint_day", "fingerprint")
+TALLIES = (
+    "tally_hour", "tally_day", "tally_part", "tally_mail", "tally_total", "fingerprint_day",
+    "fingerprint",
+)  # fmt: skip
 BLOCK = a_verdict("reputation", BounceClass.BLOCK)._replace(
     fault=Fault.SENDER, rule="blocked", provider="gmail"
 )
@@ -257,7 +260,7 @@ def test_many_domains_of_a_day_are_folded_to_the_largest(tmp_path: Path) -> None
     assert len(found) == PARTS_KEPT + 1
     assert found[0] == ("*", Counted(hard=PARTS_AT_MOST + 2 - PARTS_KEPT - 1))
     assert found[1] == ("d7.example.org", Counted(hard=2))
-    folded = next(one for one in events if "@d999." in one.event.attribution.recipient)
+    folded = next(one for one in events if "@d99." in one.event.attribution.recipient)
     judged = folded._replace(event=folded.event._replace(verdict=BLOCK))
     with store.write() as writer:
         writer.rewrite_events([judged])
