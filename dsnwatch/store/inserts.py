@@ -3,8 +3,11 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from sqlalchemy import Dialect, Insert, Table, bindparam, func, insert, select
+from sqlalchemy import Dialect, Insert, LargeBinary, Table, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+
+from dsnwatch.store.postgres_arrays import array
+from dsnwatch.store.rows import Row
 
 Inserting = Callable[[Table, str], Insert]
 """Makes the INSERT for a table and a dialect's name: what to do with a row that is there."""
@@ -35,6 +38,11 @@ def adding(table: Table, dialect: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=keys, set_=sums)
 
 
+def octets(table: Table, columns: Sequence[str]) -> list[int]:
+    """Number the columns that hold octets."""
+    return [at for at, name in enumerate(columns) if isinstance(table.c[name].type, LargeBinary)]
+
+
 @lru_cache(maxsize=64)
 def laid_out(
     table: Table, columns: tuple[str, ...], dialect: Dialect, how: Inserting
@@ -45,7 +53,8 @@ def laid_out(
 
     Returns:
         The statement, and the columns in the order of its places. PostgreSQL gets one array a
-        column, named by its number, and so all rows in one statement; there the order is None.
+        column (`arrays`), named by its number, and so all rows in one statement; there the order
+        is None.
     """
     if dialect.name == "postgresql":
         arrays = [
@@ -54,8 +63,18 @@ def laid_out(
         ]
         given = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
         rows = select(*(given.c[name] for name in columns))
-        return str(
-            how(table, dialect.name).from_select(columns, rows).compile(dialect=dialect)
-        ), None
+        made = how(table, dialect.name).from_select(columns, rows).compile(dialect=dialect)
+        text = str(made)
+        for number in octets(table, columns):  # octets as they are: half of what they are in text
+            text = text.replace(f"%(a{number})s", f"%(a{number})b")
+        return text, None
     compiled = how(table, dialect.name).compile(dialect=dialect, column_keys=list(columns))
     return str(compiled), compiled.positiontup
+
+
+def arrays(table: Table, rows: Sequence[Row]) -> dict[str, object]:
+    """Give what such a statement is given on PostgreSQL: an array a column."""
+    names = tuple(rows[0])
+    raw = {*octets(table, names)}
+    columns = ([row[name] for row in rows] for name in names)
+    return {f"a{at}": each if at in raw else array(each) for at, each in enumerate(columns)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dsnwatch.errors import UsageError
 from dsnwatch.store.location import server_url
+from dsnwatch.store.postgres_arrays import array
 
 if TYPE_CHECKING:
     from psycopg import Connection as Driver
@@ -152,5 +153,5 @@ def claim(connection: "Connection", names: Iterable[str]) -> None:
         connection.exec_driver_sql(
             "SELECT count(pg_advisory_xact_lock(number)) FROM "
             "(SELECT number FROM unnest(%s::bigint[]) AS given (number) ORDER BY number) AS sorted",
-            (numbers,),
+            (array(numbers),),
         )

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Dialect, Select, bindparam, func, select
 from sqlalchemy.dialects import postgresql
 
 from dsnwatch.rfc.json_text import to_json
+from dsnwatch.store.postgres_arrays import array
 
 _AMONG = "among"
 
@@ -46,10 +47,9 @@ class Question:
         if dialect.name not in self._spelt:
             self._spelt[dialect.name] = self._spell(dialect)
         text, order, fixed = self._spelt[dialect.name]
-        every = list(values)
         if order is None:
-            return text, fixed | given | {_AMONG: every}
-        named = fixed | given | {_AMONG: to_json(every)}
+            return text, fixed | given | {_AMONG: array(values)}
+        named = fixed | given | {_AMONG: to_json(list(values))}
         return text, tuple(named[name] for name in order)
 
     def _spell(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from dsnwatch.store import postgres
 from dsnwatch.store.forgotten import NOBODY, Forgotten
-from dsnwatch.store.inserts import Inserting, laid_out, over, plain
+from dsnwatch.store.inserts import Inserting, arrays, laid_out, over, plain
 from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import Row
 
@@ -99,10 +99,7 @@ class Statements:
             return
         text, names = laid_out(table, tuple(rows[0]), self._connection.dialect, how)
         if names is None:
-            arrays = {
-                f"a{number}": [row[name] for row in rows] for number, name in enumerate(rows[0])
-            }
-            self._connection.exec_driver_sql(text, arrays)
+            self._connection.exec_driver_sql(text, arrays(table, rows))
         elif len(names) == 1:
             self._connection.exec_driver_sql(text, [(row[names[0]],) for row in rows])
         else:
