@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import Condition, Event
 from typing import TYPE_CHECKING
 
+from dsnwatch.assistant import REST_SECONDS, Assistance, Readings, Recipe
 from dsnwatch.errors import DsnwatchError, StoreConflictError, UnavailableError
 from dsnwatch.model import RawMessage
 
@@ -33,20 +34,29 @@ class _Waiting:
 class Inbox:
     """Where the threads of the daemon leave messages, each for a receipt that comes after COMMIT.
 
-    One thread calls `run`; it commits all that waits as one group while the next one gathers. A
-    full inbox refuses: it never drops, and never grows without bound.
+    One thread calls `run`; it commits all that waits as one group while the next one gathers, and
+    while another process reads that one if it is large. A full inbox refuses: it never drops, and
+    never grows without bound.
 
     Args:
         ingest: Used by the thread in `run` alone.
         messages: How many may wait.
         octets: How many octets may wait, unless a single message is larger.
         group: How many messages go into one transaction at most.
+        recipe: What a process reads by that helps when much waits; None for no such process.
     """
 
     def __init__(
-        self, ingest: "Ingest", *, messages: int = 2000, octets: int = 2**26, group: int = 500
+        self,
+        ingest: "Ingest",
+        *,
+        messages: int = 2000,
+        octets: int = 2**26,
+        group: int = 500,
+        recipe: Recipe | None = None,
     ) -> None:
         self._ingest = ingest
+        self.assistance = Assistance(recipe)
         self._messages = messages
         self._octets = octets
         self._group = group
@@ -92,15 +102,42 @@ class Inbox:
 
     def run(self) -> None:
         """Commit groups until `stop` was called and nothing waits any more."""
-        while group := self._take():
-            self._busy_since = time.monotonic()
-            self._commit([one for one in group if one.receipt.set_running_or_notify_cancel()])
-            self._busy_since = None
-
-    def _commit(self, group: list[_Waiting]) -> None:
-        """Commit a group, and let each one who waits know."""
+        ahead: list[_Waiting] = []  # is being read by the other process
         try:
-            receipts = self._ingest.commit([one.raw for one in group])
+            while True:
+                done = ahead
+                self._busy_since = time.monotonic() if done else None
+                readings = self.assistance.take(hurry=self._stopped.is_set) if done else []
+                taken = self._take(wait=not done)
+                self._busy_since = time.monotonic()
+                group = [one for one in taken if one.receipt.set_running_or_notify_cancel()]
+                # The next group goes out before the last one is stored, so that nobody waits.
+                ahead = group if self.assistance.give([one.raw for one in group]) else []
+                if done:
+                    self._commit(done, readings)
+                if not ahead:
+                    self._commit(group)
+                if not taken and not done:
+                    return
+        finally:
+            self._busy_since = None
+            self.assistance.close()
+
+    def _commit(self, group: list[_Waiting], readings: Readings | tuple[()] = ()) -> None:
+        """Commit a group, and let each one who waits know.
+
+        Args:
+            group: Messages; nothing happens without any.
+            readings: Of all of them, as far as they have been read; or none.
+        """
+        if not group:
+            return
+        raws = [one.raw for one in group]
+        pairs = zip(raws, readings or [None] * len(raws), strict=True)
+        try:
+            receipts = self._ingest.commit(
+                [raw if reading is None else (raw, reading) for raw, reading in pairs]
+            )
         except Exception as error:  # noqa: BLE001 - see below
             # The outermost loop of a thread: whatever it was, nothing of the group is stored, and
             # each one who waits must hear so. The next group may fare better.
@@ -136,16 +173,27 @@ class Inbox:
         room = self._size + len(raw.data) <= self._octets
         return not self._waiting or (room and len(self._waiting) < self._messages)
 
-    def _take(self) -> list[_Waiting]:
-        """Wait for messages and take a group of them; none means that it is over."""
+    def _take(self, *, wait: bool) -> list[_Waiting]:
+        """Take a group of what waits.
+
+        Args:
+            wait: Wait until there is something; then none means that it is over.
+        """
+        if wait:
+            with self._changed:
+                while not self._changed.wait_for(self._has_work, REST_SECONDS):
+                    self.assistance.close()
+            self._gather()
+        # Two groups are in memory at once where another process reads ahead.
+        most = self._group if wait else self._group // 2
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._waiting) or not self._open)
-        self._gather()
-        with self._changed:
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._group))]
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
             self._size -= sum(len(one.raw.data) for one in group)
             self._changed.notify_all()
         return group
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting) or not self._open
 
 
 def log_not_stored(messages: int, error: Exception) -> None:

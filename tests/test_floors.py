@@ -59,6 +59,7 @@ FLOORS = {
         "returning",
         "keeping",
         "inbox",
+        "assistant",
         "outbox",
         "watch",
         "replay",

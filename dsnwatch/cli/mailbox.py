@@ -103,12 +103,11 @@ def once(
 ) -> None:
     """Sweep, and show the figures."""
     from dsnwatch.service.daemon import sweep_once  # noqa: PLC0415  not for --help
-    from dsnwatch.service.parts import Loaded  # noqa: PLC0415  likewise
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)
     with place.store() as opened:
-        loaded = Loaded(place.configuration, place.reader(), place.policy(), place.attributor())
+        loaded = place.loaded()
         figures = sweep_once(loaded, index, opened)
     said = {
         "messages": figures.seen,

@@ -15,10 +15,12 @@ from dsnwatch.config import document
 from dsnwatch.errors import UsageError
 
 if TYPE_CHECKING:
+    from dsnwatch.assistant import Recipe
     from dsnwatch.attribute import Attributor
     from dsnwatch.config.settings import Configuration
     from dsnwatch.policy import Policy
     from dsnwatch.reading.reader import Reader
+    from dsnwatch.service.parts import Loaded
     from dsnwatch.store import Store
     from dsnwatch.subscriptions import Subscriptions
 
@@ -117,6 +119,24 @@ class Place:
             raise UsageError(f"--rules {rules}: is no folder; name one with .toml files in it")
         kept = self.configuration.settings.attribution.kept_headers
         return Reader.load(self.configuration.rules_directory() if rules is None else rules, kept)
+
+    def recipe(self) -> "Recipe":
+        """Say what another process needs to read as `reader` does; to be asked for before that."""
+        from dsnwatch.assistant import Recipe  # noqa: PLC0415  the daemon alone wants one
+
+        kept = self.configuration.settings.attribution.kept_headers
+        return Recipe.of(self.configuration.rules_directory(), kept)
+
+    def loaded(self) -> "Loaded":
+        """Read all that `dsnwatch run` reads, at its start and again at SIGHUP.
+
+        Raises:
+            ConfigError: Something is wrong with it.
+        """
+        from dsnwatch.service.parts import Loaded  # noqa: PLC0415  loads the store
+
+        recipe = self.recipe()
+        return Loaded(self.configuration, self.reader(), self.policy(), self.attributor(), recipe)
 
     def policy(self) -> "Policy":
         """Make the configured policy.

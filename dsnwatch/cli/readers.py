@@ -10,14 +10,13 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Self
 
+from dsnwatch.assistant import COLLECT_AFTER, READ_OCTETS, Readings, answer, read_all
 from dsnwatch.errors import DsnwatchError
-from dsnwatch.model import RawMessage, Reading
-from dsnwatch.rfc.mime import MAX_LOOK
+from dsnwatch.model import RawMessage
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -28,15 +27,9 @@ BATCH_MESSAGES = 250
 BATCH_OCTETS = 1 << 20
 """A batch is a transaction, and what one process reads at a time."""
 
-READ_OCTETS = MAX_LOOK + 1
-"""What of a message goes to another process: as much as is looked at, and that there is more."""
-
 LEAVE_SECONDS = 2.0
-_COLLECT_AFTER = 10_000
-"""Objects made and not yet let go of between two looks of the garbage collector."""
 
 Batch = list[RawMessage]
-Readings = list[Reading | None]
 Work = tuple[Batch, Readings]
 
 
@@ -84,7 +77,7 @@ class Readers:
         # What the collector never looks at stays shared between the processes; and it looks more
         # seldom, since what a message makes has no circles in it.
         gc.freeze()
-        gc.set_threshold(_COLLECT_AFTER)
+        gc.set_threshold(COLLECT_AFTER)
         if jobs > 1:
             for _ in range(jobs - 1):
                 self._start()
@@ -116,7 +109,7 @@ class Readers:
             yield self._finish(under_way.popleft(), idle)
 
     def _read(self, batch: Batch) -> Readings:
-        return _read(self._reader, [raw.data for raw in batch])
+        return read_all(self._reader, [raw.data for raw in batch])
 
     def _finish(self, one: _UnderWay, idle: list[Connection]) -> tuple[Batch, Readings]:
         if one.connection is None:
@@ -160,19 +153,7 @@ def _serve(reader: "Reader", connection: Connection, inherited: Sequence[Connect
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
     for other in inherited:
         other.close()  # else nobody would see the parent's end of the pipe close
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            connection.send(_read(reader, connection.recv()))
-
-
-def _read(reader: "Reader", messages: Sequence[bytes]) -> Readings:
-    readings: Readings = []
-    for data in messages:
-        try:
-            readings.append(reader.read(data))
-        except Exception:  # noqa: BLE001  our own mistake: `Ingest` meets it again and keeps the octets
-            readings.append(None)
-    return readings
+    answer(reader, connection)
 
 
 def _send(connection: Connection, messages: Sequence[bytes]) -> None:

@@ -34,11 +34,9 @@ def run(
 ) -> None:
     """Open the store and run the service in this thread."""
     from dsnwatch.service.daemon import serve  # noqa: PLC0415  not for --help
-    from dsnwatch.service.parts import Loaded  # noqa: PLC0415  likewise
 
     def load() -> "Loaded":
-        place = Place(ctx, config=config, store=store, verbose=verbose)
-        return Loaded(place.configuration, place.reader(), place.policy(), place.attributor())
+        return Place(ctx, config=config, store=store, verbose=verbose).loaded()
 
     logging.basicConfig(format="dsnwatch: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("dsnwatch").setLevel(logging.INFO)  # ours alone: one line a message

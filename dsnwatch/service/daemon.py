@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dsnwatch.assistant import COLLECT_AFTER
 from dsnwatch.errors import DsnwatchError, StoreError
 from dsnwatch.inbox import Inbox
 from dsnwatch.metrics import MailboxFigures
@@ -51,9 +52,6 @@ TICK = timedelta(seconds=1)
 SAY_FIGURES = timedelta(seconds=10)
 """How often figures are written down for `dsnwatch status`, where they have changed."""
 
-COLLECT_AFTER = 10_000
-"""Objects made and not yet let go of between two looks of the garbage collector."""
-
 SAY_ANYWAY = timedelta(minutes=1)
 """How often where they have not, so that one can see that we live."""
 
@@ -75,7 +73,7 @@ class Service:
         self._store = store
         self._planners = planners
         self._ingest = self._loaded.ingest(store)
-        self._inbox = Inbox(self._ingest)
+        self._inbox = Inbox(self._ingest, recipe=self._loaded.recipe)
         self._writer = Running(Planned("ingest", None, lambda _: self._inbox), self._inbox)
         # A store of our own has every duty; one that others share has a part that looks after them.
         self._sharing = [Running(Planned("duties", None, lambda _: store.duties), store.duties)]
@@ -176,6 +174,7 @@ class Service:
             await self._arrange(self._loaded)  # what was stopped for it is started again
         else:
             self._loaded = loaded
+            self._inbox.assistance.use(loaded.recipe)
             self._ingest.use(loaded.reader, loaded.policy, loaded.subscriptions, loaded.attributor)
             log_reloaded(self._parts)
         notify("READY=1")
@@ -260,7 +259,7 @@ def sweep_once(loaded: Loaded, index: int, store: "Store") -> MailboxFigures:
     Raises:
         DsnwatchError: The mailbox or the store failed; what was not stored waits where it was.
     """
-    inbox = Inbox(loaded.ingest(store))
+    inbox = Inbox(loaded.ingest(store), recipe=loaded.recipe)
     writing = threading.Thread(target=inbox.run, name="ingest", daemon=True)
     writing.start()
     watcher = watcher_of(loaded.configuration, index, store, inbox.submit)

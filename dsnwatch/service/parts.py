@@ -23,6 +23,7 @@ from dsnwatch.subscriptions import Subscriptions
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from dsnwatch.assistant import Recipe
     from dsnwatch.attribute import Attributor
     from dsnwatch.config.settings import Configuration
     from dsnwatch.policy import Policy
@@ -77,12 +78,17 @@ class Figuring(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What is read at the start and again at each SIGHUP."""
+    """What is read at the start and again at each SIGHUP.
+
+    Attributes:
+        recipe: For another process that reads as `reader` does; None for no such process.
+    """
 
     configuration: "Configuration"
     reader: "Reader"
     policy: "Policy"
     attributor: "Attributor | None" = None
+    recipe: "Recipe | None" = None
 
     @property
     def subscriptions(self) -> Subscriptions:
