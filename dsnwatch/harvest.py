@@ -47,8 +47,11 @@ _MASKS = re.compile(
     r"[A-Za-z0-9_\-]{6,200}+(?!\w))"
     r"|(?P<n>\d{1,200}+)"
 )
+_WORDS = re.compile(r"[^ ]* ?")
 _HEADERS = re.compile(r"(?:^|\s)(?:subject|from|to|date|message-id)\s?:\s", re.IGNORECASE)
 _PLACE = re.compile(r"\{(\w{1,6})\}")
+_BESIDE = " .,;!?()"
+"""What may stand beside a word without making it a name of something."""
 _EDGES = " \t.,;:!?()[]<>{}\"'`*=#-_/\\|+~"
 
 
@@ -86,7 +89,13 @@ def masked(text: str, recipient: str = "") -> str:
         text: On one line, at most `MAX_LOOKED_AT` characters.
         recipient: Whom it is about; his local part is masked where it stands alone.
     """
-    form = _MASKS.sub(_mask, text.replace("{", "(").replace("}", ")"))
+    form = text.replace("{", "(").replace("}", ")")
+    if "@" in form:  # an address may have blanks in it, nothing else has
+        form = _MASKS.sub(_mask, form)
+    else:
+        # Most words are letters alone, and the expression tries all it knows at each of them.
+        plain = [(word, word.strip(_BESIDE).isalpha()) for word in _WORDS.findall(form)]
+        form = "".join([word if is_plain else _MASKS.sub(_mask, word) for word, is_plain in plain])
     local = recipient.rpartition("@")[0]
     if len(local) > 1 and local in form:
         form = re.sub(rf"(?<![\w{{.\-]){re.escape(local)}(?![\w}}]|[.\-]\w)", "{user}", form)

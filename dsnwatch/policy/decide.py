@@ -10,9 +10,10 @@ suppresses, and the order in which events arrive does not change what follows fr
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from dsnwatch.model import Trust
 from dsnwatch.policy.rule import PolicyRule
@@ -60,9 +61,7 @@ def decide(
         # Of several rows that are full the longest: which was full first depends on the order.
         if decided is _UNDESCRIBED or _weight(answer) >= _weight(decided):
             decided = answer
-    if decided.action in {DecisionAction.SUPPRESS, DecisionAction.HOLD} and policy.spares(
-        recipient
-    ):
+    if decided.action in _LISTING and policy.spares(recipient):
         return Decision(
             DecisionAction.IGNORE,
             "never_suppress",
@@ -72,6 +71,7 @@ def decide(
 
 
 _UNDESCRIBED = Decision(DecisionAction.IGNORE, "nothing_follows", "no row describes it")
+_LISTING = frozenset({DecisionAction.SUPPRESS, DecisionAction.HOLD})
 _WEIGHTS = {
     DecisionAction.IGNORE: 0,
     DecisionAction.COUNT: 1,
@@ -109,13 +109,16 @@ def _answer(  # noqa: PLR0917  all that one row goes by
             and (alive_at is None or other.occurred_at > alive_at)
             and rule in policy.describing(other.facts)
         ]
-        tally = None if held else _tally(rule, event, _trusted(rule, siblings))
+        believed = _trusted(rule, siblings)
+        tally = None if held else _tally(rule, event, believed)
         if rule.weighty and (tally is None or not tally.enough(rule)):
             # Not enough by what is believed; perhaps by all that was told.
-            tally = _tally(rule, event, siblings)
+            if tally is None or believed is not siblings:
+                tally = _tally(rule, event, siblings)
             held = True
         assert tally is not None
-        because, last = _because(rule, event, tally), tally.last
+        messages, days, first, last = tally
+        because = _because(_what(event), rule, messages, days, int((last - first) / _HOUR))
         if not tally.enough(rule):
             return Decision(DecisionAction.COUNT, rule.id, because)
     if not rule.weighty:
@@ -134,8 +137,7 @@ def _trusted(rule: PolicyRule, siblings: list[PastEvent]) -> list[PastEvent]:
     return [other for other in siblings if rule.trusted(other.facts.trust)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Tally:
+class _Tally(NamedTuple):
     """What lies in one window of a row."""
 
     messages: int
@@ -193,15 +195,15 @@ def _unbroken(times: list[datetime], at: datetime, gap: timedelta | None) -> lis
     return times[first : last + 1]
 
 
-def _because(rule: PolicyRule, event: BounceEvent, tally: _Tally) -> str:
-    """One sentence with the arithmetic in it."""
-    hours = int((tally.last - tally.first) / _HOUR)
-    parts = [f"{tally.messages} of {rule.count} messages"]
+@lru_cache(maxsize=4096)
+def _because(what: str, rule: PolicyRule, messages: int, days: int, hours: int) -> str:
+    """One sentence with the arithmetic in it; remembered, since few come often."""
+    parts = [f"{messages} of {rule.count} messages"]
     if rule.days > 1:
-        parts.append(f"on {tally.days} of {rule.days} days")
+        parts.append(f"on {days} of {rule.days} days")
     if rule.span:
         parts.append(f"over {hours} of {int(rule.span / _HOUR)} h")
-    return f"{_what(event)}: {', '.join(parts)} within {length_in_words(rule.within)}"
+    return f"{what}: {', '.join(parts)} within {length_in_words(rule.within)}"
 
 
 def _what(event: BounceEvent) -> str:

@@ -1,16 +1,17 @@
 """Ids that sort by the time they were given: ULIDs."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from threading import Lock
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+from dsnwatch.store.values import to_micros
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
 _RANDOM_BITS = 80
 ID_LENGTH = 26
-_TAIL_BITS = 20
+_TAILS = 1 << 20
+"""Ids that have all but their last four letters in common."""
 
 
 class Ulids:
@@ -18,8 +19,10 @@ class Ulids:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._last = 0
-        self._shown = (-1, "")
+        self._milliseconds = -1
+        self._head = 0
+        self._spelt = ""
+        self._tail = 0
 
     def next(self, now: datetime) -> str:
         """Give the next one: 26 characters of Crockford's base 32 in upper case.
@@ -29,25 +32,23 @@ class Ulids:
 
         Source: https://github.com/ulid/spec, with its rule for ids within one millisecond.
         """
-        milliseconds = max((now - _EPOCH) // _MILLISECOND, 0)
+        milliseconds = max(to_micros(now) // 1000, 0)
         with self._lock:
-            if milliseconds > self._last >> _RANDOM_BITS:
+            self._tail += 1
+            if milliseconds > self._milliseconds:
                 # The top random bit stays 0, so that adding 1 has room for ever.
                 random = int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big") >> 1
-                self._last = milliseconds << _RANDOM_BITS | random
-            else:
-                self._last += 1
-            value = self._last
-            return (
-                self._head(value >> _TAIL_BITS) + _PAIRS[value >> 10 & 1023] + _PAIRS[value & 1023]
-            )
+                self._milliseconds = milliseconds
+                self._begin(*divmod(milliseconds << _RANDOM_BITS | random, _TAILS))
+            elif self._tail == _TAILS:
+                self._begin(self._head + 1, 0)
+            tail = self._tail
+            return self._spelt + _PAIRS[tail >> 10] + _PAIRS[tail & 1023]
 
-    def _head(self, head: int) -> str:
+    def _begin(self, head: int, tail: int) -> None:
         """Spell all but the last four letters; within a millisecond they seldom change."""
-        if self._shown[0] != head:
-            letters = [_PAIRS[head >> shift & 1023] for shift in range(100, -1, -10)]
-            self._shown = (head, "".join(letters))
-        return self._shown[1]
+        self._head, self._tail = head, tail
+        self._spelt = "".join([_PAIRS[head >> shift & 1023] for shift in range(100, -1, -10)])
 
 
 _ulids = Ulids()
@@ -69,6 +70,6 @@ def new_id(now: datetime) -> str:
 
 def first_id(at: datetime) -> str:
     """Give the smallest id that something stored at that moment can have."""
-    milliseconds = max((at - _EPOCH) // _MILLISECOND, 0)
+    milliseconds = max(to_micros(at) // 1000, 0)
     value = milliseconds << _RANDOM_BITS
     return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
