@@ -10,7 +10,7 @@ from dsnwatch.reading.prose import (
     split_returned,
     whole,
 )
-from dsnwatch.reading.sender import by_person, by_system
+from dsnwatch.reading.sender import by_person, by_system, speaks_for_mail
 from dsnwatch.rfc.address import find_all, normalise
 from dsnwatch.rfc.auto_submitted import auto_replied
 from dsnwatch.rfc.date import date
@@ -57,16 +57,19 @@ class Message:
 
     @cached_property
     def dialects(self) -> list[Dialect]:
-        """The dialects that show their signs; of a person's mail only those of no bounce."""
+        """The dialects that show their signs."""
         sender, subject = self.sender_and_subject
+        written = self.pieces.delivery_status is None
+        person = written and self.from_person
         shown = self.rules.dialects.find(
             sender,
             " ".join(subject.split()),
             beginning(self.text, _SIGNS_IN) + " " + beginning(self.marker, _SIGNS_IN),
             self.headers,
+            person=person,
         )
-        if self.pieces.delivery_status is None and self.from_person:
-            return [row for row in shown if row.kind is not Kind.BOUNCE]
+        if person or (written and not speaks_for_mail(self.headers, sender)):
+            return [row for row in shown if row.id != "any"]
         return shown
 
     @property
@@ -74,12 +77,12 @@ class Message:
         """Whether a program answered for a person; a mail system's own answer is a report."""
         return (
             auto_replied(self.headers)
-            and not self._announces_report
+            and not self.announces_report
             and not by_system(self.sender_and_subject[0])
         )
 
     @property
-    def _announces_report(self) -> bool:
+    def announces_report(self) -> bool:
         """Whether the message says it is a delivery report; one that is none is cut short."""
         return "delivery-status" in (self.headers.get("content-type") or "").lower()
 

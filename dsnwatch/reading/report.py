@@ -73,6 +73,8 @@ def _report(message: Message) -> BounceReport:
 
 def _delivery_status(message: Message) -> BounceReport | None:
     body = message.pieces.delivery_status
+    if body is not None and message.from_person and not message.announces_report:
+        return None  # forwarded, part by part
     if body is None:
         at = _FIELDS_IN_TEXT.search(message.text) if "ecipient:" in message.text else None
         if at is None or message.from_person:
@@ -188,12 +190,16 @@ def _in_text(message: Message, dialect: Dialect) -> tuple[RecipientStatus, ...]:
     if dialect.id == "any" and found:
         meant = strangers([one.recipient for one in found], message.own, message.hints)
         found = tuple(one for one in found if one.recipient in meant) or found
-    if found or not message.headers.get("x-failed-recipients"):
-        return found
-    return tuple(
-        message.named(address)
-        for address in find_all(message.headers.get("x-failed-recipients") or "")
-    )
+    return found or tuple(message.named(address) for address in _named_beside(message))
+
+
+def _named_beside(message: Message) -> list[str]:
+    """Whom the header, or the fields of a refusal that comes as a notification, say it is about."""
+    failed = find_all(message.headers.get("x-failed-recipients") or "")
+    if failed or message.pieces.disposition is None:
+        return failed
+    _, groups = field_groups(message.pieces.disposition)
+    return [named for group in groups if (named := typed(group.get("final-recipient", "")))]
 
 
 def _last_resort(message: Message) -> BounceReport:

@@ -7,36 +7,72 @@ from dsnwatch.rfc.headers import Headers
 
 
 def by_person(headers: Headers, sender: str, subject: str) -> bool:
-    """Whether a person or a list wrote this, whatever it quotes; texts in lower case."""
-    if not sender.strip() or (headers.get("return-path") or "").strip() == "<>":
+    """Whether a person, a list or a program of somebody's wrote this, whatever it quotes.
+
+    Args:
+        headers: The message's own.
+        sender: Its From, in lower case.
+        subject: The same of its Subject.
+    """
+    if not sender.strip() or by_daemon(sender):
         return False
-    if by_daemon(sender):
-        return False
+    answers = headers.get("in-reply-to") is not None
+    machine = _MACHINE.search(sender) is not None or "@" not in sender
+    if _from_nobody(headers):
+        return answers and not machine and not by_system(sender)  # a ticket system's answer
     if headers.get("list-unsubscribe") is not None:
         return True  # no mail system offers to be unsubscribed from
     if by_system(sender):
         return False
-    if subject.startswith(_ANSWERED) or headers.get("list-id") is not None:
+    if not machine or subject.startswith(_ANSWERED) or headers.get("list-id") is not None:
         return True
-    return headers.get("in-reply-to") is not None and headers.get("auto-submitted") is None
+    return answers and headers.get("auto-submitted") is None
+
+
+def speaks_for_mail(headers: Headers, sender: str) -> bool:
+    """Whether a message may be a bounce in words that no row knows: who sent it must be a system.
+
+    A shop, a parcel service and a monitor write of failures, addresses and recipients as well.
+    """
+    if "@" not in sender or by_system(sender):
+        return True
+    return bool(_MACHINE.search(sender)) and (
+        not _SILENT.search(sender) or headers.get("return-path") is None or _from_nobody(headers)
+    )
+
+
+def _from_nobody(headers: Headers) -> bool:
+    """Whether the message has the envelope sender of a report, as it is or written out.
+
+    Source: RFC 3464 section 2; some servers make MAILER-DAEMON of it.
+    """
+    back = (headers.get("return-path") or "").strip().lower()
+    return back == "<>" or by_daemon(back)
 
 
 def by_system(sender: str) -> bool:
     """Whether a From header, in lower case, is that of a mail system."""
     address = (find_all(sender) or [""])[-1]
-    return bool(_SYSTEM.search(address.partition("@")[0] or sender)) or "mail deliver" in sender
+    return bool(_SYSTEM.search(address.partition("@")[0] or sender) or _TITLE.search(sender))
 
 
 def by_daemon(sender: str) -> bool:
     """Whether a From header, in lower case, is one that only mail systems use."""
     address = (find_all(sender) or [""])[-1]
-    return bool(_DAEMON.search(address.partition("@")[0] or sender)) or "mail deliver" in sender
+    return bool(_DAEMON.search(address.partition("@")[0] or sender) or _TITLE.search(sender))
 
 
-_DAEMON = re.compile(r"daemon|^post_?master$|mail-?deliver")
+_DAEMON = re.compile(r"daemon|^po{1,2}st_?master$|mail-?deliver")
 _SYSTEM = re.compile(
-    r"daemon|post_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce|microsoftexchange|mail-?deliver"
+    r"daemon|po{1,2}st_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce|microsoftexchange|mail-?deliver"
 )
+_TITLE = re.compile(r"mail deliver\w* (?:sub)?s(?:ystem|ervice)")
+_SILENT = re.compile(r"no-?_?reply|not-?_?reply|notif")
+_MACHINE = re.compile(
+    r"no-?_?reply|not-?_?reply|notif|admin|system|gateway|\bgw|gw\d*@|smtp|anti-?virus|scanner|"
+    r"filter|mail ?server|mail ?guard|automat|robot|exchange|master\b"
+)
+"""How a program is called that answers for a mail server, besides the names of mail systems."""
 _ANSWERED = (
     "re:",
     "aw:",

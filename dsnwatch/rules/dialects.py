@@ -113,6 +113,11 @@ class Sign:
             == 1
         )
 
+    @property
+    def quotable(self) -> bool:
+        """Whether it can stand in what a person wrote about a bounce, who has it before him."""
+        return self.from_ is None and self.header is None
+
     def shows(self, from_: str, subject: str, text: str, headers: Headers) -> bool:
         """Whether all that it asks for is there; texts as in `DialectTable.find`."""
         if self.text is not None and self.text.find(text) is None:
@@ -199,7 +204,9 @@ class DialectTable:
             sorted(core_of(line.removesuffix("{*}")) for line in markers if line.endswith("{*}"))
         )
 
-    def find(self, from_: str, subject: str, text: str, headers: Headers) -> list[Dialect]:
+    def find(
+        self, from_: str, subject: str, text: str, headers: Headers, *, person: bool = False
+    ) -> list[Dialect]:
         """List the dialects whose signs are there, in the order of the table.
 
         Args:
@@ -207,12 +214,13 @@ class DialectTable:
             subject: The Subject header, decoded, lower case.
             text: The beginning of the report text, lower case, white space as single blanks.
             headers: The message's own.
+            person: Whether a person wrote it: what he may have quoted is no sign of a bounce.
         """
         first, second = len(from_), len(from_) + 1 + len(subject)
         shown: set[int] = set()
         for number, phrase, (start, _) in self._index.find(f"{from_}\n{subject}\n{text}"):
             row, sign = self._signs[number]
-            if row in shown:
+            if row in shown or (person and sign.quotable and self.rows[row].kind is Kind.BOUNCE):
                 continue
             field = sign.from_ if start < first else sign.subject if start < second else sign.text
             if (sign.alone and field is phrase) or sign.shows(from_, subject, text, headers):

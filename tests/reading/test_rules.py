@@ -274,7 +274,7 @@ def test_users_dialect_is_read(tmp_path: Path) -> None:
             ours="""\
 [[dialect]]
 id = "pigeon"
-signs = [{ text = "the pigeon came back" }]
+signs = [{ text = "the pigeon came back", from = "loft@" }]
 recipient = ["It did not find {addr} because {text}"]
 """,
         )
