@@ -62,6 +62,7 @@ FLOORS = {
         "assistant",
         "outbox",
         "watch",
+        "mailboxes",
         "replay",
         "retell",
         "lookups",

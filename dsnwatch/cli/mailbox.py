@@ -140,7 +140,7 @@ def folders(
     verbose: VerboseOption = False,
 ) -> None:
     """Print a row a folder."""
-    from dsnwatch.watch import source_of  # noqa: PLC0415  not for --help
+    from dsnwatch.mailboxes import source_of  # noqa: PLC0415  not for --help
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)
@@ -176,8 +176,8 @@ def login(
     verbose: VerboseOption = False,
 ) -> None:
     """Do the device code flow (RFC 8628)."""
+    from dsnwatch.mailboxes import tokens_path  # noqa: PLC0415  likewise
     from dsnwatch.sources.imap_tokens import log_in_person  # noqa: PLC0415  not for --help
-    from dsnwatch.watch import tokens_path  # noqa: PLC0415  likewise
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     section = place.configuration.settings.mailbox[_index(place.configuration, name)]
@@ -220,7 +220,7 @@ def steps(configuration: "Configuration", index: int, store: "Store") -> Iterato
     Raises:
         DsnwatchError: A step failed.
     """
-    from dsnwatch.watch import source_of  # noqa: PLC0415  not for --help
+    from dsnwatch.mailboxes import source_of  # noqa: PLC0415  not for --help
 
     section = configuration.settings.mailbox[index]
     yield from _way_there(section)

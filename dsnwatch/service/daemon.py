@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.assistant import COLLECT_AFTER
 from dsnwatch.errors import DsnwatchError, StoreError
 from dsnwatch.inbox import Inbox
+from dsnwatch.mailboxes import watcher_of
 from dsnwatch.metrics import MailboxFigures
 from dsnwatch.service.parts import (
     Figuring,
@@ -37,7 +38,6 @@ from dsnwatch.service.parts import (
     in_time,
 )
 from dsnwatch.service.plans import PLANNERS, Planner
-from dsnwatch.watch import watcher_of
 
 if TYPE_CHECKING:
     from dsnwatch.store import Store

@@ -8,11 +8,12 @@ from dsnwatch.alerting import part_of
 from dsnwatch.hooks import open_hook, subscriptions_of
 from dsnwatch.keeping import Keeper
 from dsnwatch.lookups import Export, server
+from dsnwatch.mailboxes import watcher_of
 from dsnwatch.outbox import Worker
 from dsnwatch.service.parts import LoopPart, Planned, Surroundings, ThreadPart
 from dsnwatch.sources.listener import Listener, listener_of, return_path_keys
 from dsnwatch.store.duties import Duty
-from dsnwatch.watch import Watcher, watcher_of
+from dsnwatch.watch import Watcher
 
 if TYPE_CHECKING:
     from dsnwatch.config.listener import ListenerSection

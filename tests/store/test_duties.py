@@ -13,11 +13,11 @@ from dsnwatch.config.alerts import AlertsSection
 from dsnwatch.config.settings import Settings
 from dsnwatch.errors import StoreLeaseError
 from dsnwatch.keeping import Keeper
+from dsnwatch.mailboxes import StorePositions
 from dsnwatch.store import Store, open_store
 from dsnwatch.store.changes import changes_at
 from dsnwatch.store.duties import Duty
 from dsnwatch.subscriptions import Subscription, Subscriptions
-from dsnwatch.watch import StorePositions
 from tests.databases import asked, done
 from tests.servers.postgresql import Server
 
