@@ -218,7 +218,7 @@ def _from_microsoft_for_a_person(section: MailboxSection, cache: Path) -> Fetch:
         with PersonApp(section, cache) as app:
             accounts = app.get_accounts(username=section.user) or app.get_accounts()
             try:
-                answer = app.acquire_token_silent(
+                answer = app.acquire_token_silent_with_error(
                     scopes, account=accounts[0] if accounts else None, force_refresh=renew
                 )
             except (OSError, ValueError) as error:

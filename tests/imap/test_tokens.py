@@ -256,6 +256,78 @@ def test_person_logs_in_once_and_the_tokens_are_kept_for_him_alone(
     assert "access_token" not in said
 
 
+def no_secret(key: str) -> str:
+    """A person's login needs no file with a secret."""
+    raise AssertionError(key)
+
+
+def a_person_at_microsoft(server: OAuth, folder: Path) -> Fetch:
+    """What gets the tokens of somebody who has logged in once, by device code."""
+    server.user = "anne@example.org"
+    section = a_mailbox(auth="microsoft", tenant="tenant", client_id="id", authority=server.url)
+    assert len(list(log_in_person(section, folder / "tokens.json"))) == 1
+    return fetch_of(section, no_secret, folder / "tokens.json")
+
+
+def test_person_who_logged_in_is_not_asked_again_while_the_token_is_good(
+    oauth: OAuth, tmp_path: Path
+) -> None:
+    fetch = a_person_at_microsoft(oauth, tmp_path)
+    assert [fetch(renew=False).text for _ in range(3)] == ["token-1"] * 3
+    assert len(oauth.asked) == 1
+
+
+def test_token_of_a_person_is_renewed_without_him(oauth: OAuth, tmp_path: Path) -> None:
+    """Each refresh token is used once: the next one is kept, and found by the next daemon."""
+    oauth.lifetime = 60  # less than msal calls good
+    fetch = a_person_at_microsoft(oauth, tmp_path)
+    assert [fetch(renew=False).text, fetch(renew=False).text] == ["token-2", "token-3"]
+    section = a_mailbox(auth="microsoft", tenant="tenant", client_id="id", authority=oauth.url)
+    after_a_restart = fetch_of(section, no_secret, tmp_path / "tokens.json")
+    assert after_a_restart(renew=False).text == "token-4"
+    renewals = [form for _, form in oauth.asked[1:]]
+    assert [form["grant_type"] for form in renewals] == ["refresh_token"] * 3
+    assert [form["refresh_token"] for form in renewals] == ["refresh-1", "refresh-2", "refresh-3"]
+    kept = tmp_path / "tokens.json"
+    assert "refresh-4" in kept.read_text()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_token_of_a_person_that_was_refused_is_renewed(oauth: OAuth, tmp_path: Path) -> None:
+    fetch = a_person_at_microsoft(oauth, tmp_path)
+    assert fetch(renew=True).text == "token-2"
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble", "step"),
+    [
+        ("invalid_grant", Trouble.LOGIN, "run `dsnwatch mailbox login m`"),
+        ("interaction_required", Trouble.LOGIN, "run `dsnwatch mailbox login m`"),
+        ("temporarily_unavailable", Trouble.LOST, ""),
+    ],
+)
+def test_renewal_that_is_refused_is_told_in_a_line(
+    oauth: OAuth, tmp_path: Path, error: str, trouble: Trouble, step: str
+) -> None:
+    fetch = a_person_at_microsoft(oauth, tmp_path)
+    oauth.error = {"error": error, "error_description": "AADSTS700082: it\r\nhas expired"}
+    with pytest.raises(MailboxError, match="AADSTS700082: it has expired") as caught:
+        fetch(renew=True)
+    assert caught.value.trouble is trouble
+    assert step in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "refresh-1" not in str(caught.value)
+    oauth.error = {}
+    assert fetch(renew=True).text == "token-3"  # what was kept is not thrown away
+
+
+def test_kept_tokens_that_cannot_be_read_are_told(oauth: OAuth, tmp_path: Path) -> None:
+    fetch = a_person_at_microsoft(oauth, tmp_path)
+    (tmp_path / "tokens.json").write_text("{")
+    with pytest.raises(ConfigError, match="remove it and run `dsnwatch mailbox login m`"):
+        fetch(renew=False)
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "XOAUTH2"])
 def test_dovecot_lets_a_token_in_until_it_expires(

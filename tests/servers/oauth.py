@@ -1,8 +1,10 @@
 """An OAuth 2 server: gives tokens as Microsoft and Google do, and says whose they are."""
 
+import base64
 import json
 import ssl
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs
@@ -33,6 +35,7 @@ class OAuth:
         self.error: dict[str, str] = {}
         self.user = user
         self.pending = 0
+        self._scope = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         scheme = "http"
@@ -59,8 +62,17 @@ class OAuth:
             "token_type": "Bearer",
             "access_token": token,
             "expires_in": self.lifetime,
-            "refresh_token": "refresh",
+            "refresh_token": f"refresh-{len(self.asked)}",
         }
+
+    def person(self) -> dict[str, object]:
+        """Say who has logged in, as Microsoft does to who asks for `client_info`."""
+        now = int(time.time())
+        claims = {"iss": f"{self.url}/tenant/v2.0", "aud": "id", "iat": now, "exp": now + 3600}
+        named = claims | {"sub": "1", "oid": "1", "tid": "2", "preferred_username": self.user}
+        token = ".".join([_encoded({"alg": "none"}), _encoded(named), "x"])
+        client = _encoded({"uid": "1", "utid": "2"})
+        return {"client_info": client, "id_token": token, "scope": self._scope}
 
     def answer(self, path: str, form: Form) -> tuple[int, dict[str, object]]:
         """Answer one request."""
@@ -73,6 +85,7 @@ class OAuth:
                 "device_authorization_endpoint": f"{base}/devicecode",
             }
         if path.endswith("/devicecode"):
+            self._scope = form["scope"]
             return 200, {
                 "device_code": "device",
                 "user_code": "ABCD",
@@ -87,7 +100,8 @@ class OAuth:
         if self.pending and "device_code" in form:
             self.pending -= 1
             return 400, {"error": "authorization_pending"}
-        return 200, self.token()
+        personal = form.get("grant_type") != "client_credentials" and "client_info" in form
+        return 200, self.token() | (self.person() if personal else {})
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         outer = self
@@ -121,3 +135,8 @@ class OAuth:
                 """Say nothing."""
 
         return Handler
+
+
+def _encoded(value: object) -> str:
+    """Write a part of a JSON web token."""
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
