@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from dsnwatch.http.access import Checks, let_in
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
-from dsnwatch.http.shapes import Asked, Checked, CheckedAll
+from dsnwatch.http.shapes.lists import Asked, Checked, CheckedAll
 from dsnwatch.model import Scope
 from dsnwatch.rfc.address import key
 from dsnwatch.store.lookup import said

@@ -13,7 +13,8 @@ from dsnwatch.http.api_list import Name, domain_of
 from dsnwatch.http.cursors import After, Limit
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
-from dsnwatch.http.shapes import Events, EventShape, Messages, MessageShape, moment
+from dsnwatch.http.shapes import moment
+from dsnwatch.http.shapes.events import Events, EventShape, Messages, MessageShape
 from dsnwatch.model import BounceClass, Kind
 from dsnwatch.records import StoredMessage
 from dsnwatch.shown import event_dict, message_dict
@@ -73,14 +74,9 @@ def list_events(
     )
     if order == "stored":
         return _followed(desk, wanted, limit, cursor)
-    after = cursors.read(cursor, 1)
-    behind = None if after is None else after[0]
-    found = [*desk.store.events(wanted, limit + 1, behind, newest=order == "newest")]
-    more = len(found) > limit
-    return {
-        "items": [event_dict(each) for each in found[:limit]],
-        "next": cursors.written((found[limit - 1].id,)) if more else None,
-    }
+    after = cursors.behind(cursor)
+    found = desk.store.events(wanted, limit + 1, after, newest=order == "newest")
+    return cursors.paged(found, limit, event_dict, lambda each: (each.id,))
 
 
 def _followed(desk: Desk, wanted: EventFilter, limit: int, cursor: str | None) -> dict[str, object]:
@@ -123,14 +119,9 @@ def list_messages(
 ) -> dict[str, object]:
     """List messages in the order they were stored, all that the parameters do not rule out."""
     wanted = MessageFilter(kind=kind, stream=stream, since=moment(since), until=moment(until))
-    after = cursors.read(cursor, 1)
-    behind = None if after is None else after[0]
-    found = [*desk.store.messages(wanted, limit + 1, behind, newest=order == "newest")]
-    more = len(found) > limit
-    return {
-        "items": [message_dict(each) for each in found[:limit]],
-        "next": cursors.written((found[limit - 1].id,)) if more else None,
-    }
+    after = cursors.behind(cursor)
+    found = desk.store.messages(wanted, limit + 1, after, newest=order == "newest")
+    return cursors.paged(found, limit, message_dict, lambda each: (each.id,))
 
 
 @router.get("/messages/{key}", response_model=MessageShape, summary="Show one message")

@@ -1,7 +1,6 @@
 """`/v1/hooks`: the systems that are told, what waits for them, and what they missed."""
 
 from http import HTTPStatus
-from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -14,7 +13,8 @@ from dsnwatch.http.access import Reads, Rules
 from dsnwatch.http.cursors import After, Limit
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
-from dsnwatch.http.shapes import Hooks, HookShape, Letters, MaybeReason, Replayed, ToReplay, moment
+from dsnwatch.http.shapes import MaybeReason, moment
+from dsnwatch.http.shapes.hooks import Hooks, HookShape, Letters, Replayed, ToReplay
 from dsnwatch.shown import hook_dict, letter_dict
 from dsnwatch.subscriptions import Subscriptions
 
@@ -33,15 +33,10 @@ def dead(
     desk: Here, _: Reads, name: Name, limit: Limit = 100, cursor: After = None
 ) -> dict[str, object]:
     """List what a hook could not be told, oldest first."""
-    after = cursors.read(cursor, 1)
+    after = cursors.behind(cursor) or ""
     with desk.store.deliveries(readonly=True) as looked:
-        letters = looked.dead_letters(name, after="" if after is None else after[0])
-        found = [*islice(letters, limit + 1)]
-    more = len(found) > limit
-    return {
-        "items": [letter_dict(each) for each in found[:limit]],
-        "next": cursors.written((found[limit - 1].news.id,)) if more else None,
-    }
+        letters = looked.dead_letters(name, after=after)
+        return cursors.paged(letters, limit, letter_dict, lambda each: (each.news.id,))
 
 
 @router.post("/hooks/{name}/pause", response_model=HookShape, summary="Make one wait")

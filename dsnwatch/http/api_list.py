@@ -17,16 +17,8 @@ from dsnwatch.http.api_check import address_of
 from dsnwatch.http.cursors import After, Limit
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
-from dsnwatch.http.shapes import (
-    Added,
-    Because,
-    Imported,
-    Removed,
-    Suppressions,
-    ToAdd,
-    ToRemove,
-    moment,
-)
+from dsnwatch.http.shapes import Because, moment
+from dsnwatch.http.shapes.lists import Added, Imported, Removed, Suppressions, ToAdd, ToRemove
 from dsnwatch.intake import Intake, too_many
 from dsnwatch.list_changes import put, release
 from dsnwatch.lists import HEADING, as_cells, as_dict
@@ -83,12 +75,8 @@ def list_suppressions(
     )
     after = cursors.read(cursor, 2)
     behind = None if after is None else (after[0], after[1])
-    found = [*desk.store.suppressions(wanted, limit + 1, behind)]
-    last = found[limit - 1] if len(found) > limit else None
-    return {
-        "items": [as_dict(each) for each in found[:limit]],
-        "next": None if last is None else cursors.written((last.address, last.stream)),
-    }
+    found = desk.store.suppressions(wanted, limit + 1, behind)
+    return cursors.paged(found, limit, as_dict, lambda each: (each.address, each.stream))
 
 
 @router.post("/suppressions", response_model=Added, summary="Suppress addresses by hand")

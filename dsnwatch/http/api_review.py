@@ -13,15 +13,8 @@ from dsnwatch.http.api_list import said
 from dsnwatch.http.cursors import After, Limit
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
-from dsnwatch.http.shapes import (
-    HeldEvents,
-    Holds,
-    Quarantined,
-    QuarantinedShape,
-    Reread,
-    Settled,
-    WithReason,
-)
+from dsnwatch.http.shapes import Settled, WithReason
+from dsnwatch.http.shapes.review import HeldEvents, Holds, Quarantined, QuarantinedShape, Reread
 from dsnwatch.records import ReceiptState
 from dsnwatch.shown import held_dict, hold_dict, quarantine_dict
 from dsnwatch.store import Hold, QuarantineItem
@@ -35,13 +28,8 @@ def list_quarantined(
     desk: Here, _: Reads, limit: Limit = 100, cursor: After = None
 ) -> dict[str, object]:
     """List messages that could not be read, oldest first."""
-    after = cursors.read(cursor, 1)
-    found = [*desk.store.quarantined(limit + 1, None if after is None else after[0])]
-    more = len(found) > limit
-    return {
-        "items": [quarantine_dict(each) for each in found[:limit]],
-        "next": cursors.written((found[limit - 1].id,)) if more else None,
-    }
+    found = desk.store.quarantined(limit + 1, cursors.behind(cursor))
+    return cursors.paged(found, limit, quarantine_dict, lambda each: (each.id,))
 
 
 @router.get("/quarantine/{key}", response_model=QuarantinedShape, summary="Show one")

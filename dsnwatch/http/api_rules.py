@@ -7,7 +7,7 @@ from dsnwatch.attribute import Attributor
 from dsnwatch.explaining import decisions_of, explanation_dict, judged, trial_dict
 from dsnwatch.http.access import Reads
 from dsnwatch.http.desk import Desk, Here
-from dsnwatch.http.shapes import ToTry, Tried
+from dsnwatch.http.shapes.rules import ToTry, Tried
 from dsnwatch.model import RawMessage
 
 router = APIRouter(tags=["rules"])

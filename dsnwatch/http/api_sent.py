@@ -11,14 +11,14 @@ from dsnwatch.http.api_check import address_of
 from dsnwatch.http.api_events import Moment
 from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.problems import Refused
-from dsnwatch.http.shapes import (
+from dsnwatch.http.shapes import moment
+from dsnwatch.http.shapes.sent import (
     LifeFacts,
     LifeTaken,
     SentCounts,
     SentFact,
     SentFacts,
     SentTaken,
-    moment,
 )
 from dsnwatch.records import Sign
 from dsnwatch.revival import revive

@@ -7,15 +7,17 @@ meanwhile is given or not. Who follows events (`order=stored`) is given all that
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
-from typing import Annotated
+from itertools import islice
+from typing import Annotated, TypeVar
 
 from fastapi import Query
 
 from dsnwatch.http.problems import Refused
 from dsnwatch.store import Place
 
+Item = TypeVar("Item")
 WRONG = "cursor: give `next` of the page before"
 MOST_DIGITS = 19
 """Numbers of transactions have fewer, and so fit where the store keeps them."""
@@ -62,3 +64,35 @@ def read(text: str | None, length: int) -> tuple[str, ...] | None:
     ):
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, WRONG)
     return tuple(values)
+
+
+def paged(
+    found: Iterable[Item],
+    limit: int,
+    shown: Callable[[Item], dict[str, object]],
+    place: Callable[[Item], tuple[str, ...]],
+) -> dict[str, object]:
+    """Lay a page of a list out, and say where it goes on.
+
+    Args:
+        found: One more than the page has, where there is more.
+        limit: How many the page has.
+        shown: Says one as JSON takes it.
+        place: Where one stands in the list.
+    """
+    some = [*islice(found, limit + 1)]
+    more = len(some) > limit
+    return {
+        "items": [shown(each) for each in some[:limit]],
+        "next": written(place(some[limit - 1])) if more else None,
+    }
+
+
+def behind(text: str | None) -> str | None:
+    """Read where a list goes on that goes by one id.
+
+    Raises:
+        Refused: We never gave such a cursor.
+    """
+    after = read(text, 1)
+    return None if after is None else after[0]
