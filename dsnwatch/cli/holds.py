@@ -1,6 +1,6 @@
 """`dsnwatch holds`: suppressions that wait for a person, and what he says to them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -102,52 +102,63 @@ def show(
         table(_EVENTS, map(_row, opened.held_events(hold.id, limit)))
 
 
-@app.command(
-    short_help="Carry out what was held: suppress.",
-    help="Carry out what was held: everybody it is about is suppressed, but for those whom "
-    "policy.never_suppress names by now.",
-    epilog="""\b
+class _Settling(NamedTuple):
+    """What a person may say to a hold: the command, and how it is helped with."""
+
+    name: str
+    through: bool
+    short: str
+    help: str
+    example: str
+
+
+SETTLING = (
+    _Settling(
+        "release",
+        through=True,
+        short="Carry out what was held: suppress.",
+        help="Carry out what was held: everybody it is about is suppressed, but for those whom "
+        "policy.never_suppress names by now.",
+        example="""\b
     They are dead indeed:
       dsnwatch holds release "flood 2026-03-01T12" --because "our old list"
     """,
-)
-def release(
-    ctx: typer.Context,
-    *,
-    name: NameArgument,
-    because: BecauseOption,
-    as_json: JsonOption = False,
-    store: StoreOption = None,
-    config: ConfigOption = None,
-    verbose: VerboseOption = False,
-) -> None:
-    """Let decisions through, some hundred a transaction."""
-    place = Place(ctx, config=config, store=store, verbose=verbose)
-    _settle(place, name, because, through=True, as_json=as_json)
-
-
-@app.command(
-    short_help="Forget what was held: nobody is suppressed.",
-    help="Forget what was held: nobody is suppressed by it, and the reports count for nothing from "
-    "now on. They stay to be looked at.",
-    epilog="""\b
+    ),
+    _Settling(
+        "drop",
+        through=False,
+        short="Forget what was held: nobody is suppressed.",
+        help="Forget what was held: nobody is suppressed by it, and the reports count for nothing "
+        "from now on. They stay to be looked at.",
+        example="""\b
     It was a forgery:
       dsnwatch holds drop "flood 2026-03-01T12" --because "forged, see ticket 7"
     """,
+    ),
 )
-def drop(
-    ctx: typer.Context,
-    *,
-    name: NameArgument,
-    because: BecauseOption,
-    as_json: JsonOption = False,
-    store: StoreOption = None,
-    config: ConfigOption = None,
-    verbose: VerboseOption = False,
-) -> None:
-    """Let decisions go, some hundred a transaction."""
-    place = Place(ctx, config=config, store=store, verbose=verbose)
-    _settle(place, name, because, through=False, as_json=as_json)
+
+
+def _add(row: _Settling) -> None:
+    """Make a command of a row."""
+
+    @app.command(row.name, short_help=row.short, help=row.help, epilog=row.example)
+    def settle(
+        ctx: typer.Context,
+        *,
+        name: NameArgument,
+        because: BecauseOption,
+        as_json: JsonOption = False,
+        store: StoreOption = None,
+        config: ConfigOption = None,
+        verbose: VerboseOption = False,
+    ) -> None:
+        """Settle a hold, some hundred decisions a transaction."""
+        place = Place(ctx, config=config, store=store, verbose=verbose)
+        _settle(place, name, because, through=row.through, as_json=as_json)
+
+
+for _row_of in SETTLING:
+    _add(_row_of)
 
 
 def _settle(place: Place, name: str, because: str, *, through: bool, as_json: bool) -> None:

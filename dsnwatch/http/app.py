@@ -14,6 +14,7 @@ from dsnwatch import __version__
 from dsnwatch.errors import DsnwatchError
 from dsnwatch.http import (
     api_alerts,
+    api_backscatter,
     api_check,
     api_events,
     api_hooks,
@@ -40,6 +41,7 @@ ROUTERS = (
     api_list.router,
     api_events.router,
     api_review.router,
+    api_backscatter.router,
     api_sent.router,
     api_alerts.router,
     api_hooks.router,

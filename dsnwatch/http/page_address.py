@@ -165,13 +165,15 @@ def search(request: Request, desk: Here, who: Looks, q: Text = "") -> Response:
     domain = domain_of(wanted.lstrip("@")) or ""
     rows: list[Suppression] = []
     found: list[StoredEvent] = []
-    if wanted:
-        found = [*desk.store.events(EventFilter(domain=domain), PAGE, newest=True)]
-        if desk.store.message(wanted.upper()[:40]):
-            found = [*desk.store.events(EventFilter(message_id=wanted.upper()), PAGE)]
+    if wanted and desk.store.message(wanted.upper()[:40]):
+        found = [*desk.store.events(EventFilter(message_id=wanted.upper()), PAGE)]
         with desk.store.look() as looked:
             told = looked.suppressions_of({each.event.attribution.recipient for each in found})
         rows = [row for some in told.values() for row in some if _holds(row, desk)]
+    elif wanted:
+        found = [*desk.store.events(EventFilter(domain=domain), PAGE, newest=True)]
+        listed = SuppressionFilter(domain=domain, active_at=desk.clock())
+        rows = [*desk.store.suppressions(listed, PAGE)]
     return page(request, desk, who, "search.html", "Search", q=wanted, rows=rows, found=found)
 
 

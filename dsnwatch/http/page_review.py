@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dsnwatch.harvest import draft, harvested
+from dsnwatch.http.api_backscatter import forged_counts, forgeries
 from dsnwatch.http.api_events import attached
 from dsnwatch.http.api_list import said
 from dsnwatch.http.api_review import drop_item, hold_of, item_of, reread, settle
@@ -24,6 +25,7 @@ from dsnwatch.store import EventFilter, MessageFilter
 router = APIRouter(include_in_schema=False)
 
 SHOWN = 20
+PAGE = 50
 LOOKED_AT = 200
 DRAFTS = 10
 LETTERS = timedelta(days=3)
@@ -65,7 +67,27 @@ def review(
         quarantine=[*desk.store.quarantined(SHOWN)],
         drafts=[*_drafts(desk)],
         letters=[*desk.store.messages(letters, SHOWN, newest=True)],
+        forged=forged_counts(desk),
         done=DONE.get(done, ""),
+    )
+
+
+@router.get("/review/forged")
+def forged(
+    request: Request, desk: Here, who: Looks, after: Annotated[str, Query(max_length=40)] = ""
+) -> HTMLResponse:
+    """Show reports about mail that was never ours, newest first."""
+    found = [*forgeries(desk, PAGE + 1, after or None)]
+    return page(
+        request,
+        desk,
+        who,
+        "forged.html",
+        "Forged",
+        counts=forged_counts(desk),
+        found=found[:PAGE],
+        first=not after,
+        next=found[PAGE - 1].id if len(found) > PAGE else "",
     )
 
 

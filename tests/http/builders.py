@@ -12,11 +12,12 @@ from dsnwatch.config.loading import load
 from dsnwatch.http.app import application
 from dsnwatch.http.desk import Desk, Lookups
 from dsnwatch.http.keys import Keys
-from dsnwatch.model import RawMessage, Scope
+from dsnwatch.model import RawMessage, Scope, Trust
 from dsnwatch.policy import Policy
 from dsnwatch.reading.reader import built_in
 from dsnwatch.service.parts import Loaded
 from dsnwatch.store import Store, open_store
+from tests.store.builders import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"
+MINUTE = timedelta(minutes=1)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OPENED: list[Store] = []
 """What `conftest` closes after each test."""
@@ -97,3 +99,13 @@ class Place:
             for name in names
         ]
         self.loaded.ingest(self.store).commit(batch)
+
+
+def forge(place: Place, many: int) -> None:
+    """Store reports about mail that was never ours, besides one about mail that was."""
+    with place.store.write() as writer:
+        for number in range(many):
+            stored = an_event(f"u{number}@example.net", occurred_at=place.clock() - MINUTE)
+            about = stored.event.attribution._replace(trust=Trust.BACKSCATTER)
+            writer.add_events([stored._replace(event=stored.event._replace(attribution=about))])
+        writer.add_events([an_event("ours@example.net", occurred_at=place.clock() - MINUTE)])

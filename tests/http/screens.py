@@ -96,6 +96,7 @@ def pages(place: Place) -> dict[str, str]:
         "address": f"/address?a={listed.address}",
         "event": f"/event/{stored.id}",
         "review": "/review",
+        "forged": "/review/forged",
         "search": f"/search?q={listed.address.rpartition('@')[2]}",
     }
 

@@ -12,7 +12,7 @@ from dsnwatch.http.guard import KIB, SIZES
 from dsnwatch.model import RawMessage, Scope
 from dsnwatch.records import Suppression
 from dsnwatch.store import Hold
-from tests.http.builders import NOW, Place
+from tests.http.builders import NOW, Place, forge
 
 HARD = "dsn/postfix/unknown-user.eml"
 BLOCK = "dsn/outlook/s3150-block-list.eml"
@@ -418,3 +418,14 @@ def test_head_is_answered_as_get_without_a_body(place: Place, path: str) -> None
 
 def test_head_of_what_is_not_got_is_refused(place: Place) -> None:
     assert place.asks(Scope.ADMIN).head("/v1/suppressions/remove").status_code == 405
+
+
+def test_forged_reports_have_a_list_and_counts_of_their_own(place: Place) -> None:
+    forge(place, 5)
+    asking = place.asks(Scope.READ)
+    first = asking.get("/v1/backscatter?limit=3").json()
+    assert first["counts"] == {"day": 5, "week": 5, "month": 5, "ever": 5}
+    rest = asking.get("/v1/backscatter", params={"cursor": first["next"]}).json()
+    shown = [each["recipient"] for each in first["items"] + rest["items"]]
+    assert shown == [f"u{number}@example.net" for number in reversed(range(5))]
+    assert rest["next"] is None

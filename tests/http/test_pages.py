@@ -11,9 +11,18 @@ from dsnwatch.http.charts import nice, spark, stacked
 from dsnwatch.http.people import SESSION
 from dsnwatch.http.render import plain, weblink
 from dsnwatch.model import RawMessage, Scope
-from tests.http.builders import FIXTURES, NOW, Place
+from tests.http.builders import FIXTURES, NOW, Place, forge
+from tests.store.builders import a_suppression
 
-PATHS = ("/", "/trends", "/todo", "/review", "/search", "/address?a=anne@example.com")
+PATHS = (
+    "/",
+    "/trends",
+    "/todo",
+    "/review",
+    "/review/forged",
+    "/search",
+    "/address?a=anne@example.com",
+)
 HARD = "dsn/postfix/unknown-user.eml"
 
 
@@ -269,3 +278,25 @@ def test_charts_say_in_words_what_they_show() -> None:
     assert "style=" not in drawn
     assert spark((), "nothing")
     assert [nice(value) for value in (0, 2, 5, 11, 99, 100, 101)] == [2, 2, 6, 20, 100, 100, 200]
+
+
+def test_forged_reports_stand_apart_with_what_to_do(place: Place) -> None:
+    forge(place, 51)
+    looking = signed_in(place)
+    assert "51 in 24 hours" in looking.get("/review").text
+    first = looking.get("/review/forged").text
+    assert "DMARC" in first
+    assert "u50@example.net" in first
+    assert "ours@example.net" not in first
+    older = re.search(r"/review/forged\?after=[0-9A-Z]+", first)
+    assert older is not None
+    second = looking.get(older[0]).text
+    assert "u0@example.net" in second
+    assert "u50@example.net" not in second
+
+
+def test_search_for_a_domain_lists_whom_not_to_mail(place: Place) -> None:
+    with place.store.write() as writer:
+        writer.put_suppressions([a_suppression("bob@old.example.net")])
+    shown = signed_in(place).get("/search?q=old.example.net").text
+    assert "bob@old.example.net" in shown

@@ -1,7 +1,8 @@
-"""Shapes of `/v1/quarantine` and `/v1/holds`."""
+"""Shapes of `/v1/quarantine`, `/v1/holds` and `/v1/backscatter`."""
 
 from pydantic import BaseModel
 
+from dsnwatch.http.shapes.events import EventShape
 from dsnwatch.model import Kind, Trust
 
 
@@ -66,3 +67,20 @@ class HeldEvents(BaseModel):
     """The first decisions of a hold."""
 
     items: list[HeldShape]
+
+
+class Forged(BaseModel):
+    """How many reports there were about mail that was never ours."""
+
+    day: int
+    week: int
+    month: int
+    ever: int
+
+
+class Backscatter(BaseModel):
+    """A page of them, newest first."""
+
+    counts: Forged
+    items: list[EventShape]
+    next: str | None
