@@ -19,7 +19,7 @@ from dsnwatch import __version__
 from dsnwatch.cli.options import ConfigOption, VerboseOption
 from dsnwatch.cli.output import say
 from dsnwatch.cli.place import Given
-from dsnwatch.cli.plain import take_as_they_stand
+from dsnwatch.cli.plain import show_as_manuals_do, take_as_they_stand
 from dsnwatch.errors import DsnwatchError, UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ class Commands(TyperGroup):
         """
         if cmd_name in COMMANDS:
             module = import_module(f"dsnwatch.cli.{COMMANDS[cmd_name]}")
-            return typer.main.get_command(module.app)
+            command = typer.main.get_command(module.app)
+            show_as_manuals_do(command)
+            return command
         if ctx.resilient_parsing or cmd_name.startswith("-"):
             return None
         near = get_close_matches(cmd_name, COMMANDS, n=1)
@@ -193,5 +195,5 @@ def _usage(error: TyperException) -> str:
     path = ctx.command_path if ctx is not None else "dsnwatch"
     if type(error).__name__ == "NoArgsIsHelpError":
         return f"a command is missing; `{path} --help` lists them"
-    said = " ".join(error.format_message().split()).rstrip(".")
+    said = " ".join(error.format_message().split()).rstrip(".").replace(": Value error, ", ": ")
     return f"{said[:1].lower()}{said[1:]}; see `{path} --help`"

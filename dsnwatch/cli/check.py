@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import compress
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,9 +13,9 @@ from dsnwatch.cli.options import ConfigOption, JsonOption, StoreOption, VerboseO
 from dsnwatch.cli.output import day, json_line, line, say
 from dsnwatch.cli.place import Place
 from dsnwatch.cli.plain import PlainCommand
-from dsnwatch.errors import DataError, SourceError, UsageError
+from dsnwatch.errors import DataError, UsageError
 from dsnwatch.rfc.address import key
-from dsnwatch.store.location import is_server, where_of
+from dsnwatch.store.location import where_of
 from dsnwatch.store.lookup import Found, SuppressionLookup, said
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -63,9 +62,7 @@ def check(
     where = where_of(url)
     with SuppressionLookup(url) as lookup:
         place.say_store(where)
-        # Mistyped, it would let everybody through.
-        if store is not None and not is_server(url) and not Path(where).exists():
-            raise SourceError(f"{where}: no such store; check --store, or import something into it")
+        place.see_store(url)
         for asked, listed in _asked(addresses):
             keys = [*map(key, asked)]
             known = [all(address.rpartition("@")[::2]) for address in keys]

@@ -45,7 +45,7 @@ def upgrade(
 ) -> None:
     """Open the store, which migrates it, and say so."""
     place = Place(ctx, config=config, store=store, verbose=verbose)
-    with place.store() as opened:
+    with place.store(make=True) as opened:
         if as_json:
             json_line({"store": opened.where, "schema": HEAD})
         else:
@@ -219,7 +219,7 @@ app.command(
     "refused.",
     epilog="""\b
     From one machine to a server that several share:
-      dsnwatch db copy /var/lib/dsnwatch/dsnwatch.db postgresql+psycopg://dsnwatch@db/dsnwatch
+      dsnwatch db copy dsnwatch.db postgresql+psycopg://dsnwatch@db/dsnwatch
     """,
 )(copy)
 

@@ -22,6 +22,7 @@ def copy(
     from dsnwatch.store import copying, open_store  # noqa: PLC0415  SQLAlchemy: a third of a second
 
     node = Place(ctx, config=config).configuration.node
+    Place(ctx, store=source).see_store(source)
     here = open_store(source, node=node)
     try:
         there = open_store(target, node=node)

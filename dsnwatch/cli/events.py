@@ -1,7 +1,6 @@
 """`dsnwatch events`: what happened to whom, what it means, and what was decided."""
 
 import sys
-from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,8 +85,8 @@ def list_events(
         bounce_class=bounce_class,
         kind=kind,
         stream=stream,
-        since=since and since.replace(tzinfo=UTC),
-        until=until and until.replace(tzinfo=UTC),
+        since=since,
+        until=until,
     )
     with place.store() as opened:
         found = opened.events(wanted, limit)

@@ -22,7 +22,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
     help="Write everybody who is not to be mailed now as a file for a mail server: for Postfix's "
     "check_recipient_access, or an lsearch of Exim. docs/sending.md has the rest of it.",
     epilog="""\b
-    For Postfix, which then reads the file itself (texthash:) or has it made a map:
+    For Postfix, which reads the file itself (texthash:), or a map made of it:
       dsnwatch export postfix --output /etc/postfix/suppressed
       postmap lmdb:/etc/postfix/suppressed
     For Exim:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dsnwatch.cli.options import BecauseOption, ConfigOption, JsonOption, StoreOption, VerboseOption
-from dsnwatch.cli.output import json_line, line, say
+from dsnwatch.cli.output import folded, json_line, line, say
 from dsnwatch.cli.person import who
 from dsnwatch.cli.place import Place
 from dsnwatch.errors import UsageError
@@ -51,7 +51,7 @@ def forget(
     wanted = [_address(address) for address in addresses]
     place = Place(ctx, config=config, store=store, verbose=verbose)
     unknown = False
-    with place.store() as opened:
+    with place.store(make=block) as opened:
         for address in wanted:
             now = datetime.now(UTC)
             done = forget_one(opened, address, now, who(), because, block=block, dry_run=dry_run)
@@ -75,7 +75,7 @@ def forget(
                 "emptied; stop the daemon and run this again to be sure"
             )
     if not dry_run and not as_json:
-        line(
+        folded(
             "what was written elsewhere is not touched: mailboxes, logs, backups, files of hooks "
             "and exports"
         )

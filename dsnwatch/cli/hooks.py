@@ -9,6 +9,7 @@ import typer
 
 from dsnwatch import tending
 from dsnwatch.cli.hook_sample import sample
+from dsnwatch.cli.lengths import moment
 from dsnwatch.cli.options import BecauseOption, ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, json_line, line, minute, say, table
 from dsnwatch.cli.person import who
@@ -180,10 +181,16 @@ def replay(
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", metavar="TIME", help="Tell events from then on, in UTC."),
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            parser=moment,
+            help="Tell events from then on: 2026-03-05, 2026-03-05T10:00 (UTC), 7d (ago).",
+        ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--until", metavar="TIME", help="And before then, in UTC.")
+        datetime | None,
+        typer.Option("--until", metavar="TIME", parser=moment, help="And before then, likewise."),
     ] = None,
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -201,10 +208,7 @@ def replay(
             count = tending.revive_dead(opened, name, ids, who())
         else:
             wanted = Subscriptions([subscription_of(section)])
-            end = until and until.replace(tzinfo=UTC)
-            count = tending.tell_again(
-                opened, name, wanted, since.replace(tzinfo=UTC), end, who=who()
-            )
+            count = tending.tell_again(opened, name, wanted, since, until, who=who())
     line(f"{name}: {count} events will be told again")
     return int(not count)
 
@@ -234,6 +238,7 @@ def pause(
 
 
 @app.command(
+    short_help="Let a hook go on.",
     help="Let a hook go on that was paused, or that rests because the other side did not answer.",
     epilog="""\b
     The CRM is back:
@@ -258,6 +263,7 @@ def resume(
 
 
 @app.command(
+    short_help="Let go of all that waits for a hook.",
     help="Let go of all that waits for a hook and of what it could not be told, for good.",
     epilog="""\b
     The CRM has been given up:

@@ -104,7 +104,7 @@ def import_(
     # The processes come first: they need nothing of what the store loads.
     with (
         Readers(reader, jobs or _jobs(octets)) as readers,
-        _scratch_copy(place) if dry_run else place.store() as opened,
+        _scratch_copy(place) if dry_run else place.store(make=True) as opened,
     ):
         from dsnwatch.ingest import Ingest  # noqa: PLC0415  after the processes are forked
 
@@ -125,7 +125,7 @@ def import_(
     if as_json:
         rest = {"failed": failures.count, "passed_over": passed_over.count, "dry_run": dry_run}
         json_line(tally.as_dict() | rest | {"seconds": round(took, 3)})
-    else:
+    elif tally.messages or not failures.count:
         tally.show(dry_run=dry_run)
         line()
         line(f"{took:.1f} s, {tally.messages / max(took, 1e-3):,.0f} messages a second")

@@ -128,7 +128,7 @@ def _program(given: str | None, root: Path) -> str:
     if root == Path("/") and given is None and real.startswith(tuple(f"{p}/" for p in SHUT_OUT)):
         raise UsageError(
             f"{real}: the service does not see programs there; install it for all "
-            "(`pipx install --global dsnwatch`, or a venv in /opt), or give --program"
+            "(`pipx install --global .` in a clone, or a venv in /opt), or give --program"
         )
     return found
 

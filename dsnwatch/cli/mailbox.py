@@ -72,7 +72,7 @@ def try_(
     """Show each step as it is done; the error of the one that fails ends the command."""
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)
-    with place.store() as opened:
+    with place.store(make=True) as opened:
         for name_of_step, said in steps(place.configuration, index, opened):
             if as_json:
                 json_line({"step": name_of_step, "said": said})
@@ -106,7 +106,7 @@ def once(
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)
-    with place.store() as opened:
+    with place.store(make=True) as opened:
         loaded = place.loaded()
         figures = sweep_once(loaded, index, opened)
     said = {
@@ -145,7 +145,7 @@ def folders(
     place = Place(ctx, config=config, store=store, verbose=verbose)
     index = _index(place.configuration, name)
     with (
-        place.store() as opened,
+        place.store(make=True) as opened,
         closing(source_of(place.configuration, index, opened)) as source,
     ):
         listed = sorted(source.connect().folders(), key=lambda each: each.name)
@@ -186,7 +186,7 @@ def login(
             f"mailbox '{section.name}' does not log in as a person; this is for auth = "
             '"microsoft" without client_secret_file and client_certificate_file'
         )
-    with place.store() as opened:
+    with place.store(make=True) as opened:
         path = tokens_path(opened, section.name)
         for said in log_in_person(section, path):
             line(said)

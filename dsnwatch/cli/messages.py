@@ -1,6 +1,5 @@
 """`dsnwatch messages`: what came in, whatever it was, and who sent it."""
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +42,7 @@ _COLUMNS = (
 
 @app.command(
     "list",
+    short_help="List messages in the order they were stored.",
     help="List messages in the order they were stored, all that the options do not rule out.",
     epilog="""\b
     What people wrote to the return path:
@@ -71,8 +71,8 @@ def list_messages(
     wanted = MessageFilter(
         kind=kind,
         stream=stream,
-        since=since and since.replace(tzinfo=UTC),
-        until=until and until.replace(tzinfo=UTC),
+        since=since,
+        until=until,
     )
     with place.store() as opened:
         found = opened.messages(wanted, limit, after)
@@ -90,7 +90,7 @@ def list_messages(
     epilog="""\b
     Look at one, or send it on:
       dsnwatch messages show 01K0000000000000000000000A
-      dsnwatch messages show 01K0000000000000000000000A --raw | sendmail me@example.com
+      dsnwatch messages show 01K0000000000000000000000A --raw > bounce.eml
     """,
 )
 def show(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from dsnwatch.cli.lengths import moment
 from dsnwatch.model import BounceClass, Kind
 
 ConfigOption = Annotated[
@@ -66,11 +67,15 @@ StreamOption = Annotated[
 SinceOption = Annotated[
     datetime | None,
     typer.Option(
-        "--since", metavar="TIME", help="From then on, in UTC: 2026-03-05, 2026-03-05T10:00:00."
+        "--since",
+        metavar="TIME",
+        parser=moment,
+        help="From then on: 2026-03-05, 2026-03-05T10:00 (UTC), 7d (ago).",
     ),
 ]
 UntilOption = Annotated[
-    datetime | None, typer.Option("--until", metavar="TIME", help="Before then, in UTC.")
+    datetime | None,
+    typer.Option("--until", metavar="TIME", parser=moment, help="Before then, likewise."),
 ]
 BecauseOption = Annotated[
     str, typer.Option("--because", metavar="TEXT", help="Why; it is kept in the audit log.")

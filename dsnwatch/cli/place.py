@@ -12,7 +12,7 @@ import typer
 
 from dsnwatch.cli.output import say
 from dsnwatch.config import document
-from dsnwatch.errors import UsageError
+from dsnwatch.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from dsnwatch.assistant import Recipe
@@ -84,10 +84,14 @@ class Place:
         return self.store_url() if url.startswith("postgres") else url
 
     @contextmanager
-    def store(self) -> Iterator["Store"]:
+    def store(self, *, make: bool = False) -> Iterator["Store"]:
         """Open the store, make it if it is not there, and close it afterwards.
 
+        Args:
+            make: Whether one that `--store` names may be made: where something is put into it.
+
         Raises:
+            SourceError: There is none where `--store` says.
             StoreError: It cannot be opened, or is not ours.
         """
         import logging  # noqa: PLC0415  `check` starts without it
@@ -96,12 +100,25 @@ class Place:
 
         logging.basicConfig(format="dsnwatch: %(message)s", level=logging.WARNING)
         url = self.store_url()
+        if not make:
+            self.see_store(url)
         store = open_store(url, node=self.configuration.node)
         try:
             self.say_store(store.where)
             yield store
         finally:
             store.close()
+
+    def see_store(self, url: str) -> None:
+        """See that a store which `--store` names is there: mistyped, it would be an empty one.
+
+        Raises:
+            SourceError: It is not.
+        """
+        from dsnwatch.store.location import is_server, where_of  # noqa: PLC0415  as above
+
+        if self._store and not is_server(url) and not Path(where := where_of(url)).exists():
+            raise SourceError(f"{where}: no such store; check --store, or import something into it")
 
     def reader(self, rules: Path | None = None) -> "Reader":
         """Load our rules and the user's.

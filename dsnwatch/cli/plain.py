@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand
+from typer.core import TyperArgument, TyperCommand
 
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
@@ -43,6 +43,29 @@ def take_as_they_stand(command: "Command", ctx: "Context") -> None:
         annotation = getattr(getattr(param, "type_descriptor", None), "annotation", None)
         if annotation in _PLAIN:
             param._runtime_param = _AsItStands(_PLAIN[annotation])  # type: ignore[attr-defined]  # noqa: SLF001  typer has no open door here
+
+
+class Argument(TyperArgument):
+    """An argument shown as manuals do, `PATH...` and `[NAME]`; typer 0.29 shows Python's types."""
+
+    def display_type_rich(self, ctx: "Context") -> None:
+        """Say nothing of Python's types."""
+
+    def _usage_display_name(self) -> str:
+        name = self.display_name_raw
+        if name.startswith("["):
+            name = name[1:-1]
+        shown = name if self.required else f"[{name}]"
+        return f"{shown}..." if self.nargs != 1 else shown
+
+
+def show_as_manuals_do(command: "Command") -> None:
+    """Have the arguments of a command, and of those below it, shown as manuals do."""
+    for param in command.params:
+        if isinstance(param, TyperArgument):
+            param.__class__ = Argument
+    for below in getattr(command, "commands", {}).values():
+        show_as_manuals_do(below)
 
 
 class PlainCommand(TyperCommand):

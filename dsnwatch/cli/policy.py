@@ -107,7 +107,14 @@ def show(
 def simulate(
     ctx: typer.Context,
     *,
-    draft: DraftOption = None,
+    draft: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            help="A draft: a configuration file, of which [policy] is read. [required]",
+        ),
+    ] = None,
     days: Annotated[
         int, typer.Option("--days", metavar="N", help=f"How far back, 1 to {LONGEST} days.")
     ] = 90,
@@ -151,6 +158,10 @@ def _tell(foresight: "Foresight", *, as_json: bool, days: int) -> None:
         say(f"no events in the last {days} days")
         return
     line(f"{foresight.events:,} events of {foresight.addresses:,} addresses in {days} days")
+    folded(
+        "without the guards against floods and your own troubles, on both sides: whom they would "
+        "hold is counted as suppressed"
+    )
     line()
     table(
         (

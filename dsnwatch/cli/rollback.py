@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsnwatch.cli.lengths import moment
 from dsnwatch.cli.options import BecauseOption, ConfigOption, JsonOption, StoreOption, VerboseOption
 from dsnwatch.cli.output import Column, day, json_line, line, say, table
 from dsnwatch.cli.person import who
@@ -32,11 +33,11 @@ _ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
     "the rollback itself back.",
     epilog="""\b
     What would it do?
-      dsnwatch rollback --since 2026-03-01T02:00 --until 2026-03-01T04:00 --preview
+      dsnwatch rollback --since 2026-03-01T02:00 --preview
     A key was broken, and they said "blocked":
-      dsnwatch rollback --since 2026-03-01 --fingerprint 0a1b2c3d4e5f --because "DKIM was broken"
+      dsnwatch rollback --since 2d --fingerprint 0a1b2c3d4e5f --because "DKIM"
     That was wrong:
-      dsnwatch rollback --undo 01K0000000000000000000000A --because "they are dead indeed"
+      dsnwatch rollback --undo 01K0000000000000000000000A --because "all dead"
     """,
 )
 def rollback(
@@ -45,12 +46,20 @@ def rollback(
     since: Annotated[
         datetime | None,
         typer.Option(
-            "--since", metavar="TIME", help="From then on, in UTC: 2026-03-01, 2026-03-01T02:00."
+            "--since",
+            metavar="TIME",
+            parser=moment,
+            help="From then on: 2026-03-01, 2026-03-01T02:00 (UTC), 2h (ago).",
         ),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", metavar="TIME", help="Before that moment. [default: now]"),
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            parser=moment,
+            help="Before then, likewise. [default: now]",
+        ),
     ] = None,
     by_reading: Annotated[
         bool,
@@ -105,8 +114,8 @@ def rollback(
     if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
         raise UsageError(f"--fingerprint {fingerprint}: is none; it has 12 digits from 0-9 and a-f")
     incident = Incident(
-        since.replace(tzinfo=since.tzinfo or UTC),
-        until.replace(tzinfo=until.tzinfo or UTC) if until else datetime.now(UTC),
+        since,
+        until or datetime.now(UTC),
         rule,
         fingerprint,
         stream,

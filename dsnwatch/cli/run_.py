@@ -41,5 +41,5 @@ def run(
     logging.basicConfig(format="dsnwatch: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("dsnwatch").setLevel(logging.INFO)  # ours alone: one line a message
     place = Place(ctx, config=config, store=store, verbose=verbose)
-    with place.store() as opened:
+    with place.store(make=True) as opened:
         serve(load, opened)

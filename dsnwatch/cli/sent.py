@@ -52,9 +52,10 @@ def _sent() -> None:
     epilog="""\b
     What the newsletter program wrote down:
       dsnwatch sent import sent.csv
-    The last two logs, the older one first, and what systemd has kept of the last hour:
+    The last two logs, the older one first, and the last hour of the journal:
       dsnwatch sent import --postfix /var/log/mail.log.1 /var/log/mail.log
-      journalctl -u 'postfix*' -o json --since -1h | dsnwatch sent import --postfix -
+      journalctl -u 'postfix*' -o json --since -1h |
+        dsnwatch sent import --postfix -
     """,
 )
 def import_sent(
@@ -85,7 +86,7 @@ def import_sent(
     place = Place(ctx, config=config, store=store, verbose=verbose)
     reader, policy, attributor = place.reader(), place.policy(), place.attributor()
     now, bad = datetime.now(UTC), Failures()
-    with place.store() as opened:
+    with place.store(make=True) as opened:
         wanted = place.subscriptions()
         ingest = Ingest(opened, reader, policy, subscriptions=wanted, attributor=attributor)
         sends = Sends(

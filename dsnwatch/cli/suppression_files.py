@@ -205,7 +205,7 @@ def import_suppressions(app: typer.Typer) -> None:
         if form not in {None, *FORMATS}:
             raise UsageError(f"--format {form}: there is none; there are {', '.join(FORMATS)}")
         asked = Asked(str(file), now, raw_cells, form, reason, stream)
-        with texts_of(file) as texts, place.store() as opened:
+        with texts_of(file) as texts, place.store(make=True) as opened:
             source = _opened(texts, asked)
             judged = source.kind.text and not as_listed
             judge = place.reader().judge if judged else None

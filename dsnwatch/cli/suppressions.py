@@ -153,7 +153,7 @@ def add(
         )
         for address in addresses
     ]
-    with place.store() as opened:
+    with place.store(make=True) as opened:
         written = set(put(opened, new, because, who(), place.subscriptions()))
     for each in new:
         if as_json:

@@ -77,7 +77,7 @@ def create(
     assert length is None or isinstance(length, timedelta)
     until = None if length is None else now + length
     token, text = tokens.made(name, scope, now=now, who=who(), until=until)
-    with place.store() as opened, opened.write() as writer:
+    with place.store(make=True) as opened, opened.write() as writer:
         writer.add_token(token)
         detail = {"id": token.id, "scopes": sorted(token.scopes), "until": rfc3339(until)}
         writer.audit(now, who(), "token.create", name, "", detail)

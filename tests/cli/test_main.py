@@ -9,6 +9,7 @@ import pytest
 
 from dsnwatch import __version__, cli
 from dsnwatch.cli import COMMANDS
+from tests.cli.builders import a_bounce
 from tests.cli.conftest import Run, spawn
 
 LEAVES = [
@@ -141,3 +142,47 @@ def test_reader_of_our_output_may_go_away(tmp_path: Path) -> None:
     assert process.wait() == 141
     assert not process.stderr.read()
     process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("suppressions", "export"),
+        ("export", "postfix"),
+        ("events", "list"),
+        ("report",),
+        ("check", "anne@example.com"),
+    ],
+    ids=" ".join,
+)
+def test_store_that_is_mistyped_is_no_empty_one(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    ran = run(*command, "--store", "typo.db")
+    assert (ran.status, ran.out) == (66, "")
+    assert ran.err.startswith("dsnwatch: typo.db: no such store; check --store, or import")
+    assert not (tmp_path / "typo.db").exists()
+
+
+def test_store_that_is_mistyped_is_not_copied(run: Run, tmp_path: Path) -> None:
+    assert run("db", "copy", "typo.db", "there.db").status == 66
+    assert [*tmp_path.glob("*.db")] == []
+
+
+@pytest.mark.parametrize("since", ["2026-03-05", "2026-03-05T10:00", "2026-03-05T11:00+01:00"])
+def test_moments_are_days_or_times(run: Run, since: str) -> None:
+    run("import", "-", stdin=a_bounce("anne@example.com"))
+    assert len(run("events", "list", "--json", "--since", since).rows) == 1
+    assert len(run("events", "list", "--json", "--until", since).rows) == 0
+
+
+def test_moments_may_be_so_long_ago(run: Run) -> None:
+    run("import", "-", stdin=a_bounce("anne@example.com"))
+    assert len(run("events", "list", "--json", "--since", "3650d").rows) == 1
+    assert len(run("events", "list", "--json", "--until", "3650d").rows) == 0
+
+
+def test_what_is_no_moment_is_told_how_it_is_written(run: Run) -> None:
+    ran = run("events", "list", "--since", "yesterday")
+    assert ran.status == 2
+    assert "'yesterday' is no time; write it like 2026-03-05, 2026-03-05T10:00 or 7d" in ran.err

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dsnwatch.cli import COMMANDS
-from dsnwatch.cli.command_tree import entries
+from dsnwatch.cli import COMMANDS, run
+from dsnwatch.cli.command_tree import Entry, entries
 from dsnwatch.cli.manual import KINDS
 from tests.servers.needs import need
 
@@ -21,6 +21,17 @@ def test_every_command_is_in_the_tree_with_its_options() -> None:
     assert {"db sweep", "import", "suppressions list"} <= set(found)
     assert "--dry-run" in [name for each in found["import"].options for name in each.names]
     assert found["import"].arguments == ("PATH...",)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: " ".join(entry.path) or "dsnwatch")
+def test_help_fits_eighty_columns_and_is_no_programmers(
+    entry: Entry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([*entry.path, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert not re.search(r"<(str|int|path|list|Path)|{|^  \w+  .*\.\.\.$", shown, re.MULTILINE)
 
 
 def test_man_page_has_every_command_and_nothing_to_complain_of(tmp_path: Path) -> None:

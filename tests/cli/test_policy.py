@@ -79,6 +79,7 @@ def test_a_draft_is_tried_on_what_is_stored(run: Run, tmp_path: Path) -> None:
     assert last["summary"]["release"] == {"addresses": 1, "alive": 0}
     out = run("policy", "simulate", "--policy", spares, "--days", 3650).out
     assert out.startswith("2 events of 2 addresses in 3650 days\n")
+    assert "without the guards against floods and your own troubles" in out
     assert max(map(len, out.splitlines())) <= 80
     assert run("check", "anne@example.com").status == 1
 

@@ -92,6 +92,7 @@ def test_report_for_programs(run: Run, store: Path) -> None:
 
 def test_report_of_an_empty_store(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "b.db"
+    run("db", "upgrade", "--store", path)
     ran = run("report", "--store", path)
     assert ran.status == 0
     assert "nothing" in ran.out
