@@ -19,6 +19,13 @@ DsnwatchError                 one line for a person, with the next step in it
 Bad mail is none of these: it is a defect on the report.
 """
 
+import sys
+
+
+def installing(extra: str) -> str:
+    """Say what installs one of our extras, into the environment that this runs in."""
+    return f'{sys.executable} -m pip install "dsnwatch[{extra}]"'
+
 
 class DsnwatchError(Exception):
     """One clear line, with the next step in it; the command line prints it and exits."""

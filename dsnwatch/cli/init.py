@@ -12,7 +12,7 @@ import typer
 
 from dsnwatch.cli import init_files
 from dsnwatch.cli.init_files import Answers, Placed
-from dsnwatch.cli.output import line, step
+from dsnwatch.cli.output import line, say, step
 from dsnwatch.errors import DsnwatchError, UsageError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -152,7 +152,7 @@ def _answers(
         value = given[name]
         if value is None:
             choices = f" ({', '.join(of)})" if of else ""
-            value = _asked(f"--{name}", f"{question}{choices}", default)
+            value = _asked(f"--{name}", f"{question}{choices}", default, of=of)
         if of and value not in of:
             raise UsageError(f"--{name} '{value}' is none of {', '.join(of)}")
         if not value.strip():
@@ -178,7 +178,14 @@ def _answers(
     return Answers(source, preset, store, tls=tls, port=port, recipients=recipients, **details)
 
 
-def _asked(option: str, question: str, default: str = "", *, hidden: bool = False) -> str:
+def _asked(
+    option: str,
+    question: str,
+    default: str = "",
+    *,
+    hidden: bool = False,
+    of: tuple[str, ...] = (),
+) -> str:
     """Ask the person at the terminal.
 
     Raises:
@@ -188,8 +195,14 @@ def _asked(option: str, question: str, default: str = "", *, hidden: bool = Fals
         if default:
             return default
         raise UsageError(f"{option} is missing, and nobody is there to be asked; give it")
-    answer: str = typer.prompt(question, default=default or None, hide_input=hidden)
-    return answer
+    suffix = ": " if default else " "
+    while True:
+        answer: str = typer.prompt(
+            question, default=default or None, hide_input=hidden, prompt_suffix=suffix
+        )
+        if not of or answer.strip() in of:
+            return answer
+        say(f"'{answer}' is none of these")
 
 
 def _password(path: str | None) -> str:

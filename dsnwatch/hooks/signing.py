@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from standardwebhooks import Webhook
 
-from dsnwatch.errors import ConfigError
+from dsnwatch.errors import ConfigError, installing
 
 if TYPE_CHECKING:
     from dsnwatch.config.hook import HookSection
@@ -70,8 +70,7 @@ def _sendgrid(text: str) -> Sign:
         )
     except ImportError as error:
         raise ConfigError(
-            "signing as SendGrid does needs the package cryptography: pip install "
-            "dsnwatch[sendgrid]"
+            f"signing as SendGrid does needs the package cryptography: {installing('sendgrid')}"
         ) from error
     private = load_pem_private_key(text.encode(), password=None)
     if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":

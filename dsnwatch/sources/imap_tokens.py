@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dsnwatch.config.mailbox import MailboxSection
-from dsnwatch.errors import ConfigError
+from dsnwatch.errors import ConfigError, installing
 from dsnwatch.sources.imap_login import AccessToken, Fetch
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
 
@@ -61,9 +61,7 @@ def extra(module: str, name: str, package: str) -> Any:  # noqa: ANN401  whateve
     try:
         return import_module(module)
     except ImportError as error:
-        raise ConfigError(
-            f'auth = "{name}" needs {package}: pip install "dsnwatch[{name}]"'
-        ) from error
+        raise ConfigError(f'auth = "{name}" needs {package}: {installing(name)}') from error
 
 
 def failed(name: str, why: str, *, step: str, network: bool = False) -> MailboxError:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from dsnwatch.errors import UsageError
+from dsnwatch.errors import UsageError, installing
 from dsnwatch.store.location import server_url
 from dsnwatch.store.postgres_arrays import array
 
@@ -47,9 +47,7 @@ def need_driver() -> None:
     try:
         import psycopg  # noqa: F401, PLC0415  an extra
     except ImportError as error:
-        raise UsageError(
-            "store: PostgreSQL needs an extra; pip install 'dsnwatch[postgres]'"
-        ) from error
+        raise UsageError(f"store: PostgreSQL needs an extra: {installing('postgres')}") from error
 
 
 def connect(url: str, busy_ms: int, *, autocommit: bool = False) -> "Driver[TupleRow]":

@@ -82,8 +82,8 @@ def test_mailbox_that_cannot_be_entered_leaves_nothing_behind(
     assert not (tmp_path / "root").exists()
 
 
-def test_five_questions_are_asked(tmp_path: Path) -> None:
-    answers = ["listener", "bounce.example.org", "lmtp", "", "transactional"]
+def test_five_questions_are_asked_and_one_again(tmp_path: Path) -> None:
+    answers = ["pigeon", "listener", "bounce.example.org", "lmtp", "", "transactional"]
     command = [sys.executable, "-m", "dsnwatch", "init", "--root", str(tmp_path / "root")]
     ours, theirs = pty.openpty()
     with subprocess.Popen(  # noqa: S603  ours
@@ -103,6 +103,7 @@ def test_five_questions_are_asked(tmp_path: Path) -> None:
     assert (listener.listen, listener.protocol) == (("systemd:lmtp",), "lmtp")
     assert listener.recipients == ("bounces", "bounces+*", "postmaster", "abuse")
     assert b"dsnwatch-lmtp.socket" in said
+    assert b"'pigeon' is none of these" in said
 
 
 def test_what_is_there_stays_unless_told_otherwise(tmp_path: Path) -> None:
