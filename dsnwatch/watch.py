@@ -28,7 +28,7 @@ from dsnwatch.store.duties import Duty
 log = logging.getLogger(__name__)
 
 SET: Final = 500
-"""Receipts that are waited for, and let go of, at once; twice as many messages are under way."""
+"""Receipts that are waited for at once; twice as many messages are under way."""
 
 MOST_OCTETS: Final = 16 << 20
 """Octets under way, unless a single message is larger."""

@@ -20,8 +20,9 @@ from dsnwatch.sources.imap_folders import (
 from dsnwatch.sources.imap_session import Session, uid_set
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
 
-MOST: Final = 4000
-"""Messages that are let go of at once by a server that is quick about it."""
+MOST: Final = 3000
+"""Messages that are let go of at once by a server that is quick about it; more would keep it from
+giving new ones for so long that there is nothing left to store."""
 
 QUICK_SECONDS, SLOW_SECONDS = 2.0, 10.0
 """A server is quick that lets a set go in less than the first, and slow above the second."""

@@ -37,6 +37,7 @@ COMMAND_SECONDS: Final = 900.0
 MOST_LITERAL: Final = 16 << 20
 MOST_ANSWER: Final = 96 << 20
 _PIECE: Final = 256 << 10
+"""Read at once where so much is there: each time another thread may go first, for 5 ms."""
 
 _UNASKED: Final = {"EXPUNGE", "VANISHED", "RECENT", "FETCH", "COPYUID", "HIGHESTMODSEQ"}
 
@@ -149,6 +150,7 @@ class Session:
                 self.expires_at = login.log_in(self._client, renew=renew)
                 capabilities = self._client.capabilities()
             self.capabilities = frozenset(each.decode("ascii", "replace") for each in capabilities)
+            self._read_in_large_pieces()
         except BaseException:
             self.cut()
             raise
@@ -172,6 +174,20 @@ class Session:
                 imap.sock.setsockopt(*option)
         imap.readline = partial(self._readline, imap.readline)
         imap.read = partial(self._read, imap.read)
+
+    def _read_in_large_pieces(self) -> None:
+        """Give imaplib a larger buffer than its 8 kB, unless that one holds something."""
+        imap = self._imap
+        timeout = imap.sock.gettimeout()
+        imap.sock.settimeout(0)
+        try:
+            with suppress(ssl.SSLWantReadError):
+                if imap.file.peek(1):
+                    return
+        finally:
+            imap.sock.settimeout(timeout)
+        before, imap.file = imap.file, imap.sock.makefile("rb", _PIECE)
+        before.close()
 
     def _readline(self, readline: Callable[[], bytes]) -> bytes:
         line = readline()

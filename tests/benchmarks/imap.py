@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -77,21 +77,42 @@ def until(condition: Callable[[], bool]) -> float:
 
 
 def stored(folder: Path) -> int:
-    """Count the messages in the store."""
+    """Count the messages in the store, those that wait for a person too."""
     path = folder / "dsnwatch.db"
     if not path.exists():
         return 0
+    question = "SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM quarantine)"
     with closing(sqlite3.connect(path, timeout=20)) as connection:
         try:
-            return int(connection.execute("SELECT count(fingerprint) FROM message").fetchone()[0])
+            return int(connection.execute(question).fetchone()[0])
         except sqlite3.OperationalError:
             return 0  # it is being made
 
 
-def peak_megabytes(pid: int) -> float:
-    """The most memory a process had at a time."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+def megabytes(pid: int) -> float:
+    """The memory of the daemon and of the process that helps it; shared pages count once (PSS)."""
+    found = 0
+    with suppress(OSError):  # one has ended meanwhile
+        children = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+        for each in [pid, *(int(child) for text in children for child in text.split())]:
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+            found += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return found / 1024
+
+
+class Peak:
+    """The most memory that was seen, looked at four times a second."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._next = 0.0
+        self.megabytes = 0.0
+
+    def look(self) -> None:
+        """Look, if it is time to."""
+        if time.perf_counter() >= self._next:
+            self._next = time.perf_counter() + 0.25
+            self.megabytes = max(self.megabytes, megabytes(self._pid))
 
 
 def main() -> None:
@@ -107,8 +128,13 @@ def main() -> None:
         before = peer(account)
         with daemon(account, folder) as running:
             start = until(lambda: b"ready:" in (folder / "log").read_bytes())
-            end = until(account.is_empty)
-            took, peak = end - start, peak_megabytes(running.pid)
+            peak = Peak(running.pid)
+
+            def is_done() -> bool:
+                peak.look()
+                return account.is_empty()
+
+            took = until(is_done) - start
             taken = stored(folder)
             delays = list(arrivals(account, folder, given.arrivals))
         fill(second := server.a_user(), given.messages)
@@ -121,7 +147,10 @@ def main() -> None:
     print(
         f"{'dsnwatch fetches, reads, stores, moves':44}{rate:12.0f}{rate / base:8.2f}{ENOUGH:8.2f}"
     )
-    print(f"peak memory: {peak:.0f} MB (wanted: below {MOST_MEGABYTES})")
+    print(
+        f"peak memory of all processes (PSS): {peak.megabytes:.0f} MB "
+        f"(wanted: below {MOST_MEGABYTES})"
+    )
     print(
         f"from arrival to store under IDLE: median {statistics.median(delays):.2f} s, "
         f"longest {max(delays):.2f} s of {len(delays)} (wanted: below {MOST_SECONDS:.0f})"

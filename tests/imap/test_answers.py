@@ -1,5 +1,6 @@
 """Answers of servers that are odd, broken, overloaded or hostile; said by a scripted server."""
 
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -370,3 +371,21 @@ def test_refused_token_is_replaced_once(at: At, mechanism: str) -> None:
             list(source.messages())
     assert caught.value.trouble is Trouble.LOGIN
     assert asked == [False, True, False, True]
+
+
+def test_peer_that_is_gone_without_a_word_is_noticed_by_the_kernel(at: At) -> None:
+    with holding() as server:
+        sock = at(server).connect()._imap.sock  # noqa: SLF001  nothing else shows it
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 60
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000
+        assert sock.gettimeout() <= 60
+
+
+def test_word_that_came_with_the_login_is_heard(at: At) -> None:
+    """It lies in the buffer that is replaced by a larger one."""
+    said = b"* CAPABILITY IMAP4rev1\r\n%s OK done\r\n"
+    with holding() as server:
+        server.instead["CAPABILITY"] = [said, said + b"* BYE shutting down\r\n"]
+        with pytest.raises(MailboxError, match="shutting down"):
+            swept(at(server))
