@@ -110,7 +110,9 @@ class Ticket:
         return f"{what}{finding}{f' at {self.provider}' if self.provider else ''}"
 
 
-def tickets(store: "Store", span: "Span", now: datetime, limit: int | None = None) -> list[Ticket]:
+def tickets(
+    store: "Store", span: "Span", now: datetime, limit: int | None = None, *, samples: bool = True
+) -> list[Ticket]:
     """Put together what a sender has to mend, the most frequent first and what is fixed last.
 
     Args:
@@ -118,6 +120,7 @@ def tickets(store: "Store", span: "Span", now: datetime, limit: int | None = Non
         span: When, by whole days.
         now: This moment.
         limit: How many at most.
+        samples: Whether to read what the latest of each says, and who sent it.
 
     Raises:
         StoreError: It cannot be read.
@@ -134,7 +137,7 @@ def tickets(store: "Store", span: "Span", now: datetime, limit: int | None = Non
         key=lambda each: (each[0], -sum(one.events for one in each[1])),
     )
     return [
-        _ticket(store, group, _by_day(days, group), fixed=fixed)
+        _ticket(store if samples else None, group, _by_day(days, group), fixed=fixed)
         for fixed, group in open_first[:limit]
     ]
 
@@ -169,12 +172,12 @@ def _by_day(days: Mapping[str, Sequence[int]], group: "Iterable[Fingerprint]") -
 
 
 def _ticket(
-    store: "Store", group: "Sequence[Fingerprint]", by_day: tuple[int, ...], *, fixed: bool
+    store: "Store | None", group: "Sequence[Fingerprint]", by_day: tuple[int, ...], *, fixed: bool
 ) -> Ticket:
     first, newest = group[0], max(group, key=lambda one: one.last_at)
-    stored = store.event(newest.sample)
+    stored = store.event(newest.sample) if store is not None else None
     domain, text, help_url = "", newest.form, ""
-    if stored is not None:
+    if store is not None and stored is not None:
         said = stored.event.recipient
         text = " ".join((said.diagnostic or said.prose or newest.form).split())
         help_url = stored.event.details.help_url or ""

@@ -24,6 +24,7 @@ from dsnwatch.store import EventFilter, SuppressionFilter
 router = APIRouter(include_in_schema=False)
 
 PAGE = 50
+LISTED = 20
 NEAR = 8
 RAW_SHOWN = 64 << 10
 DONE = {"released": "It may be mailed again.", "suppressed": "It is suppressed from now on."}
@@ -173,8 +174,10 @@ def search(request: Request, desk: Here, who: Looks, q: Text = "") -> Response:
     elif wanted:
         found = [*desk.store.events(EventFilter(domain=domain), PAGE, newest=True)]
         listed = SuppressionFilter(domain=domain, active_at=desk.clock())
-        rows = [*desk.store.suppressions(listed, PAGE)]
-    return page(request, desk, who, "search.html", "Search", q=wanted, rows=rows, found=found)
+        rows = [*desk.store.suppressions(listed, LISTED)]
+    return page(
+        request, desk, who, "search.html", "Search", q=wanted, rows=rows, found=found, listed=LISTED
+    )
 
 
 @router.get("/search/near")

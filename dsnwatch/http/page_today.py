@@ -23,7 +23,7 @@ router = APIRouter(include_in_schema=False)
 
 HOURS = 24
 SHOWN = 6
-MONTH, LOOKED_AT = timedelta(days=30), 20
+MONTH = timedelta(days=30)
 MANY = 10
 """Refusals that say one thing about us, before it stands among what needs a person."""
 
@@ -54,6 +54,7 @@ class Matter:
     since: datetime
     link: str = ""
     does: str = ""
+    things: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +138,21 @@ def matters(desk: Desk) -> list[Matter]:
     blocked = [
         Matter(
             "warning",
-            f"{capital(each.title)}: {number(each.events)} refused since {each.first_at:%Y-%m-%d}.",
+            f"{capital(each.title)}: {number(each.events)} refused in {MONTH.days} days.",
             each.first_at,
             "/todo",
             "What to do",
         )
-        for each in tickets(desk.store, Span.last(MONTH, now), now, LOOKED_AT)
+        for each in tickets(desk.store, Span.last(MONTH, now), now, samples=False)
         if each.last_at > day and each.events >= MANY
     ]
-    return found + blocked[:SHOWN]
+    if len(blocked) > SHOWN + 1:
+        others = f"{len(blocked) - SHOWN} more things that receivers hold against you."
+        since = min(each.since for each in blocked[SHOWN:])
+        blocked[SHOWN:] = [
+            Matter("warning", others, since, "/todo", "See them all", len(blocked) - SHOWN)
+        ]
+    return found + blocked
 
 
 def _matter(entry: Entry) -> Matter:
@@ -161,7 +168,8 @@ def verdict(open_: Sequence[Matter], counted: Counted, faults: dict[str, int]) -
     """Say in a sentence how things stand, and whose affair it mostly is."""
     level = next((each.level for each in open_), "")
     if level:
-        things = "1 thing needs you" if len(open_) == 1 else f"{len(open_)} things need you"
+        count = sum(each.things for each in open_)
+        things = "1 thing needs you" if count == 1 else f"{count} things need you"
         says = things if level == "warning" else f"{things}, now"
     else:
         says = "All is well" if counted.failed else "All is quiet"

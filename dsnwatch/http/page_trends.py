@@ -29,6 +29,8 @@ DIMENSIONS = ("class", "reason", "provider", "domain", "stream", "campaign")
 ROWS = 25
 SAID = 15
 DAYS, TICKETS = 30, 50
+SHOWN = 10
+"""Tickets that are open to see; the others are folded away."""
 _BY_DAY = f"By the day of {DAYS} days"
 SpanName = Annotated[Literal["24h", "7d", "30d", "90d"], Query()]
 By = Annotated[Literal["class", "reason", "provider", "domain", "stream", "campaign"], Query()]
@@ -115,5 +117,6 @@ def todo(request: Request, desk: Here, who: Looks) -> HTMLResponse:
         "todo.html",
         "To do",
         days=DAYS,
+        shown=SHOWN,
         tickets=[(each, charts.spark(each.by_day, _BY_DAY, "block")) for each in found],
     )

@@ -44,6 +44,7 @@ def environment() -> Environment:
         "says": says,
         "weblink": weblink,
         "capital": capital,
+        "commands": commands,
     }
     made.globals["query"] = query
     return made
@@ -95,6 +96,16 @@ def weblink(text: str | None) -> Markup:
     if text and _WEB.fullmatch(text):
         return Markup('<a href="{}" rel="noreferrer noopener">{}</a>').format(text, shown)
     return shown
+
+
+def commands(text: str) -> Markup:
+    """Show a sentence of ours with what stands between backticks as something to type."""
+    pieces = [escape(plain(piece)) for piece in text.split("`")]
+    marked = (
+        Markup("<code>{}</code>").format(piece) if number % 2 else piece
+        for number, piece in enumerate(pieces)
+    )
+    return Markup("").join(marked)
 
 
 def capital(text: str) -> str:

@@ -6,7 +6,8 @@
 uvicorn in one process of their own, over connections that stay, by turns. The pages of two stores
 that got as much a day, the second one for ten times as long, asked by turns, and so the lists of
 the API for values that are seldom; each price is the median of its times. `--events 500000 5000000
---suppressions 1000000` is the full size: 8 GB, filled in some seven minutes.
+--suppressions 1000000` is the full size: 8 GB, filled in 6 to 20 minutes, as busy as
+the machine is.
 """
 
 import argparse

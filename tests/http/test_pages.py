@@ -8,11 +8,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from dsnwatch.http.charts import nice, spark, stacked
+from dsnwatch.http.page_today import MANY
 from dsnwatch.http.people import SESSION
-from dsnwatch.http.render import plain, weblink
-from dsnwatch.model import RawMessage, Scope
+from dsnwatch.http.render import commands, plain, weblink
+from dsnwatch.model import BounceClass, Fault, RawMessage, Scope
 from tests.http.builders import FIXTURES, NOW, Place, forge
-from tests.store.builders import a_suppression
+from tests.store.builders import a_suppression, a_verdict, an_event
 
 PATHS = (
     "/",
@@ -293,6 +294,29 @@ def test_forged_reports_stand_apart_with_what_to_do(place: Place) -> None:
     second = looking.get(older[0]).text
     assert "u0@example.net" in second
     assert "u50@example.net" not in second
+
+
+def test_many_tickets_are_counted_on_today_and_folded_on_to_do(place: Place) -> None:
+    with place.store.write() as writer:
+        for number in range(12):
+            for _ in range(MANY):
+                refused = a_verdict("spam_content", BounceClass.BLOCK)._replace(
+                    fault=Fault.SENDER, provider=f"p{number}"
+                )
+                at = place.clock() - timedelta(minutes=5)
+                writer.add_events([an_event(verdict=refused, occurred_at=at)])
+    looking = signed_in(place)
+    today = looking.get("/").text
+    assert "12 things need you" in today
+    assert "6 more things that receivers hold against you" in today
+    to_do = looking.get("/todo").text
+    assert to_do.count('class="card ticket"') == 12
+    assert "2 more, less frequent or fixed" in to_do
+
+
+def test_commands_in_a_sentence_are_marked_and_strangers_words_are_not() -> None:
+    shown = commands("ask <b>; `dsnwatch doctor` says")
+    assert shown == "ask &lt;b&gt;; <code>dsnwatch doctor</code> says"
 
 
 def test_search_for_a_domain_lists_whom_not_to_mail(place: Place) -> None:
