@@ -25,7 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from dsnwatch.records import News
 from dsnwatch.store.answers import Backlog, DeadLetter, HookState, Leased, Settled
 from dsnwatch.store.delivery_tables import DEAD_LETTER, HOOK, LANE, OUTBOX
-from dsnwatch.store.postgres import claim
+from dsnwatch.store.postgres import claims, send
 from dsnwatch.store.rows import Row, dead_letter_of, dead_letter_row, hook_state_of, hook_state_row
 from dsnwatch.store.values import storable, to_micros
 
@@ -205,7 +205,7 @@ class Deliveries:
 
         SQLite has one writer at a time.
         """
-        claim(self._connection, [f"hook {hook}"])
+        send(self._connection, [*claims([f"hook {hook}"])])
         lanes = select(LANE.c.address).where(LANE.c.hook == hook, LANE.c.address.in_(addresses))
         self._connection.execute(lanes.order_by(LANE.c.address).with_for_update())
 

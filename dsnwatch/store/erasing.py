@@ -137,7 +137,7 @@ class EraseWrites(ReplayWrites):
         Returns:
             How many rows of each table went or changed.
         """
-        if self._connection.dialect.name == "sqlite":
+        if self._dialect.name == "sqlite":
             self._connection.exec_driver_sql("PRAGMA secure_delete=ON")
         self._spelt = Spellings(address)
         self._changed: Counter[str] = Counter()
@@ -214,7 +214,7 @@ class EraseWrites(ReplayWrites):
         """Find the rows whose octets name him."""
         data = table.c.data
         needles = [one.encode("utf-8", "surrogatepass") for one in self._spelt.all]
-        if self._connection.dialect.name == "sqlite":
+        if self._dialect.name == "sqlite":
             # LIKE knows no case, and ends at a NUL; instr goes on behind it.
             found = [func.instr(data, one) > 0 for one in needles]
             found.append(self._spelt.inside(cast(data, Text)))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, func, insert, literal, select
+from sqlalchemy import Connection, Engine, delete, func, select
 
 from dsnwatch.records import StoredEvent
 from dsnwatch.store import postgres
@@ -27,6 +27,8 @@ AT_ONCE = 500
 
 ROWS = 50
 """Transactions asked for at once; an import has up to a thousand events in one."""
+
+ADD = "INSERT INTO feed (number, events) SELECT coalesce(max(number), 0) + 1, {place} FROM feed"
 
 LOOKED_AT = 20_000
 """Events looked at for one answer; where few are wanted, the next answer goes on."""
@@ -127,12 +129,11 @@ class FeedWrites(Statements):
 
         Others that store events wait for it from here on.
         """
-        if self._connection.dialect.name == "postgresql":
-            postgres.lock(self._connection, "dsnwatch feed")
-        number = select(
-            func.coalesce(func.max(FEED.c.number), 0) + 1, literal("".join(sorted(ids)))
-        )
-        self._connection.execute(insert(FEED).from_select(["number", "events"], number))
+        place = "?"
+        if self._dialect.name == "postgresql":
+            place = "%s"
+            self._do(*postgres.lock("dsnwatch feed"))
+        self._do(ADD.format(place=place), ("".join(sorted(ids)),))
 
     def sweep_feed(self, first_kept: str) -> None:
         """Forget the order of events before an id; the last number stays, none is given twice."""

@@ -3,9 +3,9 @@
 psycopg is an extra, and is loaded here only, inside the functions that need it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dsnwatch.errors import UsageError, installing
 from dsnwatch.store.location import server_url
@@ -26,6 +26,14 @@ IDLE_SECONDS = 60
 NAMES_AT_MOST = 512
 """Locks one transaction takes; the server has room for 6400 by default, for all of them."""
 
+Parameters = Mapping[str, object] | Sequence[object]
+Statement = tuple[str, Parameters]
+"""What the driver is given: a text, and what its places hold."""
+
+CLAIM = (
+    "SELECT count(pg_advisory_xact_lock(number)) FROM "
+    "(SELECT number FROM unnest(%s::bigint[]) AS given (number) ORDER BY number) AS sorted"
+)
 WRITING = "dsnwatch writing"
 MIGRATING = "dsnwatch migrating"
 MANY = "dsnwatch many"
@@ -131,12 +139,30 @@ def begin_writing(connection: "Connection", *, beside: bool) -> None:
     )
 
 
-def lock(connection: "Connection", name: str) -> None:
+def send(connection: "Connection", statements: Sequence[Statement]) -> None:
+    """Do some statements in one way there and back; none of the answers is looked at.
+
+    Raises:
+        DBAPIError: One of them failed, and those behind it were not done.
+    """
+    import psycopg  # noqa: PLC0415  an extra
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  `connect` is used without it
+
+    driver = cast("Driver[TupleRow]", connection.connection.driver_connection)
+    try:
+        with driver.pipeline():
+            for text, parameters in statements:
+                driver.execute(text.encode(), parameters)
+    except psycopg.Error as error:
+        raise DBAPIError(None, None, error) from error
+
+
+def lock(name: str) -> Statement:
     """Let no other transaction be behind this point until this one ends."""
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (lock_number(name),))
+    return "SELECT pg_advisory_xact_lock(%s)", (lock_number(name),)
 
 
-def claim(connection: "Connection", names: Iterable[str]) -> None:
+def claims(names: Iterable[str]) -> Iterator[Statement]:
     """Let no other transaction claim any of these until this one ends.
 
     They are taken in one order by everybody, so two never wait for each other. Many at once take
@@ -144,12 +170,7 @@ def claim(connection: "Connection", names: Iterable[str]) -> None:
     """
     numbers = sorted({lock_number(name) for name in names})
     few = len(numbers) <= NAMES_AT_MOST
-    connection.exec_driver_sql(
-        f"SELECT pg_advisory_xact_lock{'_shared' if few else ''}(%s)", (lock_number(MANY),)
-    )
+    how = "_shared" if few else ""
+    yield f"SELECT pg_advisory_xact_lock{how}(%s)", (lock_number(MANY),)
     if few:
-        connection.exec_driver_sql(
-            "SELECT count(pg_advisory_xact_lock(number)) FROM "
-            "(SELECT number FROM unnest(%s::bigint[]) AS given (number) ORDER BY number) AS sorted",
-            (array(numbers),),
-        )
+        yield CLAIM, (array(numbers),)

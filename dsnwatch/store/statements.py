@@ -28,12 +28,46 @@ PIECE = 1 << 20
 
 
 class Statements:
-    """What each part of `Writer` stands on: the connection of one writing transaction."""
+    """What each part of `Writer` stands on: the connection of one writing transaction.
 
-    def __init__(self, connection: Connection, node: str, forgotten: Forgotten = NOBODY) -> None:
-        self._connection = connection
+    On a server each statement is a way there and back, which costs more than what it does where few
+    messages are stored at once. What nobody waits for the answer of is put off (`together`), and
+    goes in one way with what comes behind it, before anything is asked.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        node: str,
+        forgotten: Forgotten = NOBODY,
+        *,
+        together: bool = False,
+    ) -> None:
+        self._open = connection
+        self._dialect = connection.dialect
         self._node = node
         self._forgotten = forgotten
+        self._together = together and connection.dialect.name == "postgresql"
+        self._waiting: list[postgres.Statement] = []
+
+    @property
+    def _connection(self) -> Connection:
+        """The connection, with everything done that was put off."""
+        self._send()
+        return self._open
+
+    def _do(self, text: str, parameters: postgres.Parameters) -> None:
+        """Do something whose answer nobody waits for, now or with what comes behind it."""
+        if self._together:
+            self._waiting.append((text, parameters))
+        else:
+            self._open.exec_driver_sql(text, parameters)
+
+    def _send(self) -> None:
+        """Do everything that was put off."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            postgres.send(self._open, waiting)
 
     def claim(self, names: Iterable[str]) -> None:
         """Let nobody else decide about these until the transaction ends.
@@ -41,14 +75,14 @@ class Statements:
         Args:
             names: Addresses, fingerprints. In a transaction that writes alone nothing is to do.
         """
-        if self._connection.dialect.name == "postgresql":
-            postgres.claim(self._connection, names)
+        if self._dialect.name == "postgresql":
+            postgres.send(self._connection, [*postgres.claims(names)])
 
     def _ask(
         self, question: Question, values: Iterable[str | int], **given: str | int | None
     ) -> CursorResult[*tuple[Any, ...]]:
         """Ask a question about some values, past SQLAlchemy's own walk over a statement."""
-        text, parameters = question.for_driver(self._connection.dialect, values, given)
+        text, parameters = question.for_driver(self._dialect, values, given)
         return self._connection.exec_driver_sql(text, parameters)
 
     def _is_empty(self, table: Table) -> bool:
@@ -59,8 +93,10 @@ class Statements:
     def _add(self, table: Table, rows: Sequence[Row], octets: str = "") -> None:
         """Insert rows, all with the same columns; `octets` names the one that can be large."""
         large = [(row, value) for row in rows if octets and _is_large(value := row[octets])]
-        if not large or self._connection.dialect.name != "sqlite":
+        if not large or self._dialect.name != "sqlite":
             self._insert(table, rows)
+            if large:
+                self._send()  # it is not held longer than it has to be
             return
         hollow = [row | {octets: b""} if _is_large(row[octets]) else row for row in rows]
         self._insert(table, hollow)
@@ -97,9 +133,9 @@ class Statements:
         """
         if not rows:
             return
-        text, names = laid_out(table, tuple(rows[0]), self._connection.dialect, how)
+        text, names = laid_out(table, tuple(rows[0]), self._dialect, how)
         if names is None:
-            self._connection.exec_driver_sql(text, arrays(table, rows))
+            self._do(text, arrays(table, rows))
         elif len(names) == 1:
             self._connection.exec_driver_sql(text, [(row[names[0]],) for row in rows])
         else:

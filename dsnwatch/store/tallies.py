@@ -106,7 +106,7 @@ class TallyWrites(Statements):
     def _add_counts(self, table: Table, counted: Counts) -> None:
         """Add numbers to their rows, in the order of their keys: two writers never cross."""
         names = tuple(column.name for column in table.c)
-        text, order = laid_out(table, names, self._connection.dialect, adding)
+        text, order = laid_out(table, names, self._dialect, adding)
         rows = [(*key, events) for key, events in sorted(counted.items()) if events > 0]
         if order is None:
             self._insert(table, [dict(zip(names, row, strict=True)) for row in rows], adding)

@@ -87,7 +87,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
     """
 
     def __init__(self, connection: Connection, node: str, forgotten: Forgotten = NOBODY) -> None:
-        super().__init__(connection, node, forgotten)
+        super().__init__(connection, node, forgotten, together=True)
         self._events: list[Row] = []
         self._mail: list[tuple[object, object, object]] = []
         self._left: list[tuple[object, object, object]] = []
@@ -109,6 +109,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         self.note_messages(arrived)
         if events:
             self.tally(events)
+        self._send()
 
     def stored_fingerprints(self, fingerprints: Iterable[str]) -> dict[str, str]:
         """Find which messages are there already, stored or in quarantine.
@@ -252,7 +253,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         Raises:
             StoreLeaseError: Another daemon has it by now.
         """
-        if self._connection.dialect.name != "postgresql":
+        if self._dialect.name != "postgresql":
             return
         asked = select(LEASE.c.token).where(LEASE.c.name == duty).with_for_update(read=True)
         if self._connection.scalar(asked) != token:
