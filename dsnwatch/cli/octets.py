@@ -25,6 +25,6 @@ def first_lines(data: bytes) -> None:
     """Print how a message begins."""
     lines = data.splitlines()
     for text in lines[:SHOWN_LINES]:
-        line(f"  {text[:SHOWN_OCTETS].decode('ascii', 'backslashreplace')}")
+        line(f"  {text[:SHOWN_OCTETS].expandtabs().decode('ascii', 'backslashreplace')}")
     if len(lines) > SHOWN_LINES:
         line(f"  ... and {len(lines) - SHOWN_LINES} lines more")

@@ -81,3 +81,9 @@ def test_octets_that_are_gone_are_said_to_be(run: Run, store: Path) -> None:
     assert "gone" in run("messages", "show", other["id"], "--store", store).out
     ran = run("messages", "show", other["id"], "--raw", "--store", store)
     assert (ran.status, "keep.raw_messages" in ran.err) == (2, True)
+
+
+def test_folded_header_is_shown_with_blanks_for_its_tab(run: Run) -> None:
+    run("import", "-", stdin=b"From: anne@example.com\nSubject: News of\n\tto-day\n\nHello\n")
+    (letter,) = run("messages", "list", "--json").rows
+    assert "\n          to-day\n" in run("messages", "show", letter["id"]).out
