@@ -77,6 +77,8 @@ class Attributor:
             ("stream", self._section.stream_headers),
         )
         self._recipient_headers = (*self._section.recipient_headers, *_NAMES_RECIPIENT)
+        names = [name for _, names in self._kinds for name in names]
+        self._telling = frozenset((*names, "feedback-id"))
 
     def events_of(
         self, raw: RawMessage, reading: Reading, fingerprint: str, arrived_at: datetime
@@ -87,7 +89,7 @@ class Attributor:
         for each telling of the same thing, and the message's own where it names no original.
         """
         report = reading.report
-        if report.kind is Kind.OTHER or not report.recipients:
+        if not report.recipients or report.kind is Kind.OTHER:
             return
         is_report = report.kind in _REPORTS
         original = report.original.message_id or report.original.envelope_id or fingerprint
@@ -175,6 +177,8 @@ class Attributor:
 
     def _named_kinds(self, headers: dict[str, str]) -> tuple[str | None, str | None, str]:
         """Read list, campaign and stream out of header fields."""
+        if self._telling.isdisjoint(headers):
+            return None, None, ""
         found: dict[str, str | None] = {}
         for what, names in self._kinds:
             for name in names:
@@ -219,16 +223,9 @@ class Attributor:
             found_by, address = "return_path", signed
             if origin.signed.validity is Validity.VALID:
                 trust = Trust.SIGNED
-        if trust is Trust.CLAIMED and address in origin.dkim:
+        if origin.dkim and trust is Trust.CLAIMED and address in origin.dkim:
             trust = Trust.DKIM
-        return Attribution(
-            recipient=address,
-            found_by=found_by,
-            trust=trust,
-            stream=origin.stream,
-            campaign=origin.campaign,
-            list_id=origin.list_id,
-        )
+        return Attribution(address, found_by, trust, origin.stream, origin.campaign, origin.list_id)
 
     def _by_signature(self, signed: Checked, named: Sequence[tuple[str, str]]) -> str | None:
         """Find the recipient whom a return path of ours was made for."""

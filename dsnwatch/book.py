@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dsnwatch.guarding import Guarding
 from dsnwatch.matching import event_key, message_key
 from dsnwatch.model import BounceClass, BounceReport, Kind, RawMessage
 from dsnwatch.news import (
+    MAIL,
     news_of_change,
     news_of_event,
     news_of_mail,
@@ -46,8 +47,7 @@ if TYPE_CHECKING:
     from dsnwatch.store import Writer
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """A message that has been read, and the events it tells of."""
 
     raw: RawMessage
@@ -59,7 +59,7 @@ class Letter:
     @property
     def unreadable(self) -> bool:
         """Whether it goes to review: it is nothing we know, and something is wrong with it."""
-        return self.report.kind is Kind.OTHER and bool(self.report.defects)
+        return bool(self.report.defects) and self.report.kind is Kind.OTHER
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -77,9 +77,17 @@ class Letter:
         return StoredMessage(id_, self.raw, self.fingerprint, self.report, self.arrived_at, now)
 
 
+_IGNORE, _HOLD, _SUPPRESS = DecisionAction.IGNORE, DecisionAction.HOLD, DecisionAction.SUPPRESS
+_BOUNCE, _SUCCESS = Kind.BOUNCE, Kind.SUCCESS
+
+
 @dataclass(slots=True)
 class Book:
-    """One transaction: what is known of its letters, and the rows it will write."""
+    """One transaction: what is known of its letters, and the rows it will write.
+
+    Attributes:
+        on_trial: Whether any of the suppressions is lifted, so that it may have to hold again.
+    """
 
     ids: dict[str, str]
     keys: set[str]
@@ -89,6 +97,7 @@ class Book:
     releases: dict[str, list[Release]]
     guarding: Guarding
     facts: dict[str, Facts]
+    on_trial: bool
     proven: frozenset[str] = frozenset()
     subscriptions: Subscriptions = NOBODY
     messages: list[StoredMessage] = field(default_factory=list)
@@ -123,14 +132,14 @@ class Book:
             known: Counts the addresses that ever showed life.
             subscriptions: Which hooks want to be told of what.
         """
-        writer.claim({name for letter in letters for name in letter.claims})
+        writer.claim(name for letter in letters for name in letter.claims)
         ids = writer.stored_fingerprints([letter.fingerprint for letter in letters])
         new = [letter for letter in letters if letter.fingerprint not in ids]
         fresh = [event for letter in new for event in letter.events]
         failed = [
             _failed_key(event, letter.report)
             for letter in new
-            if letter.report.kind is Kind.SUCCESS
+            if letter.report.kind is _SUCCESS
             for event in letter.events
         ]
         keys = writer.stored_event_keys([*(event.key for event in fresh), *failed])
@@ -144,16 +153,17 @@ class Book:
             since = min(event.occurred_at for event in counted) - policy.memory
             past = writer.past_events({event.attribution.recipient for event in counted}, since)
         addresses = {event.attribution.recipient for event in fresh}
-        rows = writer.suppressions_of(addresses)
+        listed = [row for rows in writer.suppressions_of(addresses).values() for row in rows]
         return cls(
             ids,
             keys,
             {address: [*events] for address, events in past.items()},
-            {(row.address, row.stream): row for found in rows.values() for row in found},
+            {(row.address, row.stream): row for row in listed},
             writer.life_of(addresses),
             writer.releases_of(addresses),
             Guarding.of(writer, fresh, policy, sender, known),
             facts,
+            any(row.lifted_until is not None for row in listed),
             proven,
             subscriptions,
         )
@@ -176,7 +186,8 @@ class Book:
             self.past.setdefault(event.attribution.recipient, []).append(told)
         elif (sign := sign_of(event, original)) and _failed_key(event, report) not in self.keys:
             self.note(sign)
-        self.news += news_of_event(self.subscriptions, stored, report)
+        if self.subscriptions.types:
+            self.news += news_of_event(self.subscriptions, stored, report)
 
     def note(self, sign: Sign) -> None:
         """Note a sign of life."""
@@ -187,6 +198,8 @@ class Book:
 
     def note_mail(self, letter: Letter, message_id: str) -> None:
         """Note mail that is no report, for whoever wants to read it."""
+        if MAIL not in self.subscriptions.types:
+            return
         raw, kind = letter.raw, letter.report.kind
         self.news += news_of_mail(self.subscriptions, message_id, raw, kind, letter.arrived_at)
 
@@ -199,7 +212,7 @@ class Book:
     def disown(self, event: BounceEvent, report: BounceReport) -> None:
         """Let a sign of life be none if it came of the very message that failed now."""
         life = self.life.get(event.attribution.recipient)
-        if life is None or life.message is None or event.kind is not Kind.BOUNCE:
+        if life is None or life.message is None or event.kind is not _BOUNCE:
             return
         address, original = event.attribution.recipient, report.original.message_id
         if original and life.message == message_key(original, address):
@@ -238,12 +251,13 @@ class Book:
     ) -> bool:
         """Do what was decided on an event; says whether its recipient is newly suppressed."""
         action = stored.decision.action
-        if action is DecisionAction.IGNORE:
+        if action is _IGNORE:
             return False
-        if action is DecisionAction.HOLD:
+        if action is _HOLD:
             self.guarding.hold(stored)
-        suppressed = action is DecisionAction.SUPPRESS and self.suppress(stored, now, relapse)
-        self.end_trial(stored, section.trial, now)
+        suppressed = action is _SUPPRESS and self.suppress(stored, now, relapse)
+        if self.on_trial:
+            self.end_trial(stored, section.trial, now)
         return suppressed
 
     def end_trial(self, stored: StoredEvent, trial: timedelta, now: datetime) -> None:
@@ -265,7 +279,7 @@ class Book:
 
     def suppress(self, stored: StoredEvent, now: datetime, note: str = "") -> bool:
         """Put the event's recipient on the list; says whether that is news at this moment."""
-        new = suppression_by(stored)._replace(note=note)
+        new = suppression_by(stored, note)
         this = (new.address, new.stream)
         before = self.standing.get(this)
         if merge(before, new) is None:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OTHER, _SUPPRESS, _STORED = Kind.OTHER, DecisionAction.SUPPRESS, ReceiptState.STORED
+_LISTING = frozenset({DecisionAction.SUPPRESS, DecisionAction.HOLD})
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TRIES = 5
@@ -191,13 +194,13 @@ class Ingest:
             return letter.receipt(ReceiptState.QUARANTINED, message_id)
         book.messages.append(letter.stored(message_id, now))
         book.note_mail(letter, message_id)
-        if letter.report.kind is Kind.OTHER:
+        if letter.report.kind is _OTHER:
             book.note_reply(letter)
         new, suppressed = 0, []
         for event in letter.events:
             if event.key in book.keys:
                 continue
-            if event.key in book.proven:
+            if book.proven and event.key in book.proven:
                 event = believed(event)  # noqa: PLW2901  what it is from here on
             book.disown(event, letter.report)
             decision, relapse = self._decided(book, event, letter)
@@ -206,7 +209,7 @@ class Ingest:
             new += 1
             if book.carry_out(stored, now, self._policy.coming_back, relapse):
                 suppressed.append(event.attribution.recipient)
-        return letter.receipt(ReceiptState.STORED, message_id, new, tuple(suppressed))
+        return letter.receipt(_STORED, message_id, new, tuple(suppressed))
 
     def _decided(self, book: Book, event: BounceEvent, letter: Letter) -> tuple[Decision, str]:
         """Decide on an event; says too what relapse it is, if it is one."""
@@ -214,12 +217,12 @@ class Ingest:
         settled = book.settled_at(event)
         decision = decide(self._policy, event, past, settled, book.facts[event.key])
         relapse = ""
-        if decision.action in {DecisionAction.SUPPRESS, DecisionAction.HOLD} and (
-            release := book.let_go_after(event)
-        ):
+        if not book.releases:
+            pass
+        elif decision.action in _LISTING and (release := book.let_go_after(event)):
             because = f"{decision.because}; not counted, {release}"
             decision = Decision(DecisionAction.COUNT, decision.rule, because)
-        elif decision.action is DecisionAction.SUPPRESS and (
+        elif decision.action is _SUPPRESS and (
             relapse := book.relapse(event, self._policy.coming_back.relapse)
         ):
             decision = decision._replace(because=f"{decision.because}; {relapse}")

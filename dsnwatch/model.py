@@ -160,6 +160,7 @@ class StatusCode(NamedTuple):
     subject: int
     detail: int
 
+    @lru_cache(maxsize=4096)  # noqa: B019  codes are small, few, and written many times
     def __str__(self) -> str:
         return f"{self.klass}.{self.subject}.{self.detail}"
 

@@ -169,18 +169,20 @@ def news_of_pause(
     return (News(id_, "campaign.pause", pause["alert"], payload, hooks),)
 
 
-def suppression_by(stored: StoredEvent) -> Suppression:
+def suppression_by(stored: StoredEvent, note: str = "") -> Suppression:
     """Give what an event puts on the list."""
-    event = stored.event
+    id_, _, event, decision = stored
+    origin, reason = str(event.kind), event.verdict and event.verdict.reason
     return Suppression(
-        address=event.attribution.recipient,
-        reason=event.verdict.reason if event.verdict else event.kind.value,
-        origin=event.kind.value,
-        rule=stored.decision.rule,
-        since=event.occurred_at,
-        until=stored.decision.until,
-        event_id=stored.id,
-        stream=stored.decision.stream,
+        event.attribution.recipient,
+        reason or origin,
+        origin,
+        decision.rule,
+        event.occurred_at,
+        decision.until,
+        id_,
+        decision.stream,
+        note,
     )
 
 

@@ -10,6 +10,7 @@ from dsnwatch.policy.table import Policy
 from dsnwatch.records import BounceEvent, DecisionAction, Facts, PastEvent, StoredEvent, Suppression
 
 HOLD, SUPPRESS = DecisionAction.HOLD, DecisionAction.SUPPRESS
+_BOUNCE = Kind.BOUNCE
 
 Told = tuple[StoredEvent, str]
 """An event, and the message it is about: the original's Message-ID, else the event's own key."""
@@ -42,7 +43,7 @@ def again(
 
 def past_event(event: BounceEvent, message: str, facts: Facts | None = None) -> PastEvent | None:
     """Give an event as those after it count it; None for what is no failure."""
-    if event.kind is not Kind.BOUNCE or event.verdict is None:
+    if event.verdict is None or event.kind is not _BOUNCE:
         return None
     return PastEvent(event.occurred_at, message, facts or event.facts)
 

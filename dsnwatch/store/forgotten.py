@@ -6,6 +6,7 @@ Without it those who were forgotten may be mailed again: keep it with the store'
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,14 +75,23 @@ class Forgotten:
         Raises:
             StoreError: The key cannot be read.
         """
+        names = self.names([address])
+        return next(iter(names), None)
+
+    def names(self, addresses: Iterable[str]) -> dict[str, str]:
+        """Give addresses by the names they would have; none as long as nobody was forgotten.
+
+        Raises:
+            StoreError: The key cannot be read.
+        """
         if self._key is None:
             if self._path is None or time.monotonic() < self._looked + LOOK_SECONDS:
-                return None
+                return {}
             self._looked = time.monotonic()
             self._key = read_key(self._path)
             if self._key is None:
-                return None
-        return keyed_hash(address, self._key)
+                return {}
+        return {keyed_hash(address, self._key): address for address in addresses}
 
     def make_key(self) -> None:
         """Make the key where there is none, for its owner's eyes only.

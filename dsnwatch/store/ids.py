@@ -19,6 +19,7 @@ class Ulids:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._now: datetime | None = None
         self._milliseconds = -1
         self._head = 0
         self._spelt = ""
@@ -32,23 +33,25 @@ class Ulids:
 
         Source: https://github.com/ulid/spec, with its rule for ids within one millisecond.
         """
-        milliseconds = max(to_micros(now) // 1000, 0)
         with self._lock:
-            self._tail += 1
-            if milliseconds > self._milliseconds:
-                # The top random bit stays 0, so that adding 1 has room for ever.
-                random = int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big") >> 1
-                self._milliseconds = milliseconds
-                self._begin(*divmod(milliseconds << _RANDOM_BITS | random, _TAILS))
-            elif self._tail == _TAILS:
-                self._begin(self._head + 1, 0)
-            tail = self._tail
+            tail = self._tail = self._tail + 1
+            if now is not self._now or tail == _TAILS:  # a transaction asks for all at one moment
+                tail = self._begin(now)
             return self._spelt + _PAIRS[tail >> 10] + _PAIRS[tail & 1023]
 
-    def _begin(self, head: int, tail: int) -> None:
-        """Spell all but the last four letters; within a millisecond they seldom change."""
-        self._head, self._tail = head, tail
-        self._spelt = "".join([_PAIRS[head >> shift & 1023] for shift in range(100, -1, -10)])
+    def _begin(self, now: datetime) -> int:
+        """Spell all but the last four letters, and say how these begin."""
+        self._now = now
+        milliseconds = max(to_micros(now) // 1000, 0)
+        if milliseconds > self._milliseconds:
+            # The top random bit stays 0, so that adding 1 has room for ever.
+            random = int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big") >> 1
+            self._milliseconds = milliseconds
+            self._head, self._tail = divmod(milliseconds << _RANDOM_BITS | random, _TAILS)
+        elif self._tail == _TAILS:
+            self._head, self._tail = self._head + 1, 0
+        self._spelt = "".join([_PAIRS[self._head >> shift & 1023] for shift in range(100, -1, -10)])
+        return self._tail
 
 
 _ulids = Ulids()

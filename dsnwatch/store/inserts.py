@@ -7,7 +7,7 @@ from sqlalchemy import Dialect, Insert, LargeBinary, Table, bindparam, func, ins
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dsnwatch.store.postgres_arrays import array
-from dsnwatch.store.rows import Row
+from dsnwatch.store.rows import Values
 
 Inserting = Callable[[Table, str], Insert]
 """Makes the INSERT for a table and a dialect's name: what to do with a row that is there."""
@@ -72,9 +72,8 @@ def laid_out(
     return str(compiled), compiled.positiontup
 
 
-def arrays(table: Table, rows: Sequence[Row]) -> dict[str, object]:
+def arrays(table: Table, names: Sequence[str], rows: Sequence[Values]) -> dict[str, object]:
     """Give what such a statement is given on PostgreSQL: an array a column."""
-    names = tuple(rows[0])
     raw = {*octets(table, names)}
-    columns = ([row[name] for row in rows] for name in names)
-    return {f"a{at}": each if at in raw else array(each) for at, each in enumerate(columns)}
+    columns = zip(*rows, strict=True)
+    return {f"a{at}": [*each] if at in raw else array(each) for at, each in enumerate(columns)}

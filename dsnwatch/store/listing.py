@@ -97,8 +97,7 @@ class ListWrites(Statements):
 
     def _hide(self, rows: Sequence[Row]) -> None:
         """Let rows of those who were forgotten stay under their names."""
-        addresses = {str(row["address"]) for row in rows}
-        names = {name: one for one in addresses if (name := self._forgotten.name(one))}
+        names = self._forgotten.names({str(row["address"]) for row in rows})
         if not names:
             return
         hidden = {names[row[0]]: row[0] for row in self._ask(_NAMES, names)}
@@ -109,8 +108,8 @@ class ListWrites(Statements):
     def _named(self, addresses: Iterable[str]) -> dict[str, str]:
         """Give addresses by how they are stored: as they are, and as they were forgotten."""
         asked = {storable(address): address for address in addresses}
-        names = [(self._forgotten.name(one), address) for one, address in asked.items()]
-        return asked | {name: address for name, address in names if name}
+        names = self._forgotten.names(asked)
+        return asked | {name: asked[one] for name, one in names.items()}
 
     def remove_suppressions(self, keys: Sequence[Key]) -> None:
         """Take rows off the list."""

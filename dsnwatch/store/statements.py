@@ -1,7 +1,7 @@
 """The few statements that all writing is made of."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeGuard
 
@@ -21,7 +21,7 @@ from dsnwatch.store import postgres
 from dsnwatch.store.forgotten import NOBODY, Forgotten
 from dsnwatch.store.inserts import Inserting, arrays, laid_out, over, plain
 from dsnwatch.store.questions import Question
-from dsnwatch.store.rows import Row
+from dsnwatch.store.rows import Row, Values
 
 PIECE = 1 << 20
 """Octets written at once; a message of more is not handed to SQLite whole."""
@@ -126,21 +126,40 @@ class Statements:
         self._insert(table, rows, over)
 
     def _insert(self, table: Table, rows: Sequence[Row], how: Inserting = plain) -> None:
+        """Insert rows, all with the same columns."""
+        if rows:
+            names = tuple(column.name for column in table.c if column.name in rows[0])
+            self._insert_values(table, names, [*map(row_getter(*names), rows)], how)
+
+    def _insert_values(
+        self, table: Table, names: tuple[str, ...], rows: Sequence[Values], how: Inserting = plain
+    ) -> None:
         """Hand rows to the driver as they are.
 
         Our values are what it takes, and SQLAlchemy's own walk over each parameter would double
         the price of an event (27 µs against 14).
+
+        Args:
+            table: Where to.
+            names: Columns in the order of the table.
+            rows: Their values in that order.
+            how: What to do with a row that is there.
         """
         if not rows:
             return
-        text, names = laid_out(table, tuple(rows[0]), self._dialect, how)
-        if names is None:
-            self._do(text, arrays(table, rows))
-        elif len(names) == 1:
-            self._connection.exec_driver_sql(text, [(row[names[0]],) for row in rows])
+        text, order = laid_out(table, names, self._dialect, how)
+        if order is None:
+            self._do(text, arrays(table, names, rows))
         else:
-            in_order = itemgetter(*names)
-            self._connection.exec_driver_sql(text, [in_order(row) for row in rows])
+            assert tuple(order) == names, f"{table.name}: columns are not in the order of the table"
+            self._connection.exec_driver_sql(text, rows)
+
+
+def row_getter(*names: str) -> Callable[[Mapping[str, object]], Values]:
+    """Make what takes the values of some columns out of a row; of one column too."""
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return itemgetter(*names)
 
 
 def _is_large(value: object) -> TypeGuard[bytes]:

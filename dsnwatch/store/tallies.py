@@ -5,7 +5,7 @@ on the events there are. A batch is counted in memory, and each table gets one s
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Insert, Table, case, delete, func, select, update
@@ -22,10 +22,10 @@ from dsnwatch.store.figure_tables import (
     TALLY_PART,
     TALLY_TOTAL,
 )
-from dsnwatch.store.inserts import adding, laid_out
+from dsnwatch.store.inserts import adding
 from dsnwatch.store.questions import Question
-from dsnwatch.store.rows import Row
-from dsnwatch.store.statements import Statements
+from dsnwatch.store.rows import Row, Values
+from dsnwatch.store.statements import Statements, row_getter
 from dsnwatch.store.tables import EVENT
 from dsnwatch.store.tallies_anew import WHOLE_SINCE, anew, fold, sum_up, whole_since
 from dsnwatch.store.tally import (
@@ -75,8 +75,8 @@ def _widening(table: Table, dialect: str) -> Insert:
 class TallyWrites(Statements):
     """The writing half of the figures; a part of `Writer`."""
 
-    def tally(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Count events that are new."""
+    def tally(self, rows: Sequence[Values]) -> None:
+        """Count events that are new, by the columns of `COUNTED`."""
         if rows:
             tally = Tally()
             tally.count(rows)
@@ -106,13 +106,8 @@ class TallyWrites(Statements):
     def _add_counts(self, table: Table, counted: Counts) -> None:
         """Add numbers to their rows, in the order of their keys: two writers never cross."""
         names = tuple(column.name for column in table.c)
-        text, order = laid_out(table, names, self._dialect, adding)
         rows = [(*key, events) for key, events in sorted(counted.items()) if events > 0]
-        if order is None:
-            self._insert(table, [dict(zip(names, row, strict=True)) for row in rows], adding)
-        elif rows:
-            assert tuple(order) == names
-            self._connection.exec_driver_sql(text, rows)
+        self._insert_values(table, names, rows, adding)
 
     def tally_again(self, rows: Sequence[Row]) -> None:
         """Count events otherwise that are about to be rewritten; the old ones still stand.
@@ -121,9 +116,9 @@ class TallyWrites(Statements):
             rows: As they will be, whole.
         """
         old = self._ask(_AS_COUNTED, [str(row["id"]) for row in rows])
-        before = [dict(row) for row in old.mappings()]
+        before = [tuple(row) for row in old]
         change = Tally()
-        change.count(rows)
+        change.count(map(row_getter(*COUNTED), rows))
         change.count(before, -1)
         self._add_tally(change)
         for table, counted in _by_table(change):

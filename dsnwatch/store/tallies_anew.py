@@ -55,13 +55,13 @@ def _say(connection: Connection, since: int) -> None:
     after = ""
     while True:
         page = connection.execute(_FAILURES, {"at": since, "after": after, "page": _PAGE})
-        rows = page.mappings().all()
+        rows = [tuple(row) for row in page]
         tally = Tally()
-        tally.count(dict(row) for row in rows)
+        tally.count(rows)
         _write_said(connection, tally)
         if len(rows) < _PAGE:
             return
-        after = rows[-1]["id"]
+        after = rows[-1][0]
 
 
 def _write_said(connection: Connection, tally: Tally) -> None:

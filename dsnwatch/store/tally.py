@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dsnwatch.harvest import masked
 from dsnwatch.model import Fault, Trust
 from dsnwatch.policy.guards import print_of
-from dsnwatch.store.rows import Row
+from dsnwatch.store.rows import Row, Values
 
 HOUR_MICROS = 3600 * 10**6
 DAY_HOURS = 24
@@ -73,26 +73,29 @@ class Tally:
         self.said_on: Counts = Counter()
         self.ids: Between = {}
 
-    def count(self, rows: Iterable[Mapping[str, object]], times: int = 1) -> None:
-        """Count rows of `event`; those of `COUNTED` suffice."""
+    def count(self, rows: Iterable[Values], times: int = 1) -> None:
+        """Count rows of `event`, each by the columns of `COUNTED` in their order."""
         hours, parts = self.hours, self.parts
         for row in rows:
-            at = row["occurred_at"]
+            (
+                id_, at, stream, kind, trust, bounce_class, reason, _, provider,
+                decision, domain, campaign, *_,
+            ) = row  # fmt: skip
             assert isinstance(at, int)
             hour = at // HOUR_MICROS
             day = hour // DAY_HOURS
-            kind = row["kind"] if row["trust"] != BACKSCATTER else BACKSCATTER
-            stream, bounce_class = row["stream"], row["bounce_class"] or ""
-            reason, provider = row["reason"] or "", row["provider"] or ""
-            hours[hour, stream, kind, bounce_class, reason, provider, row["decision"]] += times
-            if domain := row["domain"]:
+            if trust == BACKSCATTER:
+                kind = BACKSCATTER
+            bounce_class = bounce_class or ""
+            hours[hour, stream, kind, bounce_class, reason or "", provider or "", decision] += times
+            if domain:
                 parts["domain", day, domain, stream, kind, bounce_class] += times
-            if campaign := row["campaign"]:
+            if campaign:
                 parts["campaign", day, campaign, stream, kind, bounce_class] += times
             if bounce_class and kind != BACKSCATTER:
-                self._say(said_by(row), day, at, row["id"], times)
+                self._say(said_by(row), day, at, id_, times)
             if times > 0:
-                widen(self.ids, day, str(row["id"]))
+                widen(self.ids, day, str(id_))
 
     def _say(self, said: Said, day: int, at: int, event_id: object, times: int) -> None:
         self.said_on[day, said.id] += times
@@ -146,14 +149,15 @@ class Tally:
         ]
 
 
-def said_by(row: Mapping[str, object]) -> Said:
-    """Find what a failure has in common with others."""
+def said_by(row: Values) -> Said:
+    """Find what a failure, by the columns of `COUNTED`, has in common with others."""
     by_rule = said_by_rule(*_verdict(row))
     if by_rule.fault not in _TOLD_APART:
         return by_rule
-    details = json.loads(str(row["details"])) if row["details"] else {}
-    words = " ".join(str(row["diagnostic"] or row["prose"])[:_LOOKED_AT].split())
-    form = masked(words, str(row["recipient"]))
+    diagnostic, prose, recipient, told_besides = row[-4:]
+    details = json.loads(str(told_besides)) if told_besides else {}
+    words = " ".join(str(diagnostic or prose)[:_LOOKED_AT].split())
+    form = masked(words, str(recipient))
     blocklist, ip = str(details.get("blocklist") or ""), str(details.get("blocked_ip") or "")
     _, bounce_class, reason, _, provider = by_rule[3:8]
     return by_rule._replace(
@@ -165,7 +169,7 @@ def said_by(row: Mapping[str, object]) -> Said:
     )
 
 
-_verdict = itemgetter("rule", "bounce_class", "reason", "fault", "provider")
+_verdict = itemgetter(*map(COUNTED.index, ("rule", "bounce_class", "reason", "fault", "provider")))
 
 
 @lru_cache(maxsize=4096)

@@ -2,8 +2,9 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy import (
     Connection,
@@ -36,15 +37,18 @@ from dsnwatch.store.ids import first_id, new_id
 from dsnwatch.store.listing import ListWrites
 from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import (
+    EVENT_COLUMNS,
+    MESSAGE_COLUMNS,
     Row,
-    event_row,
+    Values,
+    event_values,
     failure_facts,
-    message_row,
+    message_values,
     quarantine_row,
 )
 from dsnwatch.store.signs import SignWrites
 from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
-from dsnwatch.store.tally import QUARANTINED
+from dsnwatch.store.tally import COUNTED, QUARANTINED
 from dsnwatch.store.tokens import TokenWrites
 from dsnwatch.store.values import from_micros, storable, to_micros
 
@@ -52,6 +56,10 @@ _BY_FINGERPRINT = {
     table: Question(select(table.c.fingerprint, table.c.id), table.c.fingerprint)
     for table in (QUARANTINE, MESSAGE)
 }
+_EVENT_COUNTED: Callable[[Values], Values] = itemgetter(*map(EVENT_COLUMNS.index, COUNTED))
+_MAIL_COUNTED: Callable[[Values], tuple[object, object, object]] = itemgetter(
+    *map(MESSAGE_COLUMNS.index, ("arrived_at", "stream", "kind"))
+)
 _KEYS = Question(select(EVENT.c.key), EVENT.c.key)
 _FAILURES = Question(
     select(
@@ -88,7 +96,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
 
     def __init__(self, connection: Connection, node: str, forgotten: Forgotten = NOBODY) -> None:
         super().__init__(connection, node, forgotten, together=True)
-        self._events: list[Row] = []
+        self._events: list[Values] = []
         self._mail: list[tuple[object, object, object]] = []
         self._left: list[tuple[object, object, object]] = []
         self._arrived: list[tuple[int, str]] = []
@@ -102,7 +110,7 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         events, self._events = self._events, []
         mail, self._mail = self._mail, []
         if events:
-            self.feed([str(row["id"]) for row in events])
+            self.feed([str(row[0]) for row in events])
         left, self._left = self._left, []
         arrived, self._arrived = self._arrived, []
         self.tally_mail(mail, left)
@@ -152,9 +160,9 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
 
     def add_messages(self, messages: Sequence[StoredMessage]) -> None:
         """Store messages with their octets; none of them may be there already."""
-        rows = [message_row(message, self._node) for message in messages]
-        self._add(MESSAGE, rows)
-        self._mail += [(row["arrived_at"], row["stream"], row["kind"]) for row in rows]
+        rows = [message_values(message, self._node) for message in messages]
+        self._insert_values(MESSAGE, MESSAGE_COLUMNS, rows)
+        self._mail += map(_MAIL_COUNTED, rows)
         self._arrived += [(to_micros(message.arrived_at), message.id) for message in messages]
         self._add(
             RAW_MESSAGE,
@@ -164,9 +172,9 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
 
     def add_events(self, events: Sequence[StoredEvent]) -> None:
         """Store events; none of their keys may be there already."""
-        rows = [event_row(event, self._node) for event in events]
-        self._add(EVENT, rows)
-        self._events += rows
+        rows = [event_values(event, self._node) for event in events]
+        self._insert_values(EVENT, EVENT_COLUMNS, rows)
+        self._events += map(_EVENT_COUNTED, rows)
 
     def add_news(self, news: Sequence[News], now: datetime) -> None:
         """Put what other systems want to be told into the outbox, for each hook it names."""
