@@ -20,7 +20,9 @@ from dsnwatch.rules.literals import Literals
 USUAL_DAYS = 14
 """Days whose hours say what is usual."""
 
-PLACES_AT_MOST = 50_000
+PLACES_AT_MOST = 8_192
+"""Places a process remembers, 0.3 KB each; what is counted often is never among the forgotten."""
+
 SENDER = "sender"
 """Names of counts of the sender's own troubles begin with this word."""
 
