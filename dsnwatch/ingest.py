@@ -217,15 +217,14 @@ class Ingest:
         settled = book.settled_at(event)
         decision = decide(self._policy, event, past, settled, book.facts[event.key])
         relapse = ""
-        if not book.releases:
-            pass
-        elif decision.action in _LISTING and (release := book.let_go_after(event)):
-            because = f"{decision.because}; not counted, {release}"
-            decision = Decision(DecisionAction.COUNT, decision.rule, because)
-        elif decision.action is _SUPPRESS and (
-            relapse := book.relapse(event, self._policy.coming_back.relapse)
-        ):
-            decision = decision._replace(because=f"{decision.because}; {relapse}")
+        if book.releases and decision.action in _LISTING:
+            if release := book.let_go_after(event):
+                because = f"{decision.because}; not counted, {release}"
+                decision = Decision(DecisionAction.COUNT, decision.rule, because)
+            elif decision.action is _SUPPRESS and (
+                relapse := book.relapse(event, self._policy.coming_back.relapse)
+            ):
+                decision = decision._replace(because=f"{decision.because}; {relapse}")
         return book.guarding.look(event, letter.report.original.message_id, decision), relapse
 
     def retry(self, items: Sequence["QuarantineItem"]) -> list[Receipt]:
