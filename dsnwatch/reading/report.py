@@ -190,13 +190,13 @@ def _in_text(message: Message, dialect: Dialect) -> tuple[RecipientStatus, ...]:
     if dialect.id == "any" and found:
         meant = strangers([one.recipient for one in found], message.own, message.hints)
         found = tuple(one for one in found if one.recipient in meant) or found
-    return found or tuple(message.named(address) for address in _named_beside(message))
+    return found or tuple(message.named(address) for address in _named_beside(message, dialect))
 
 
-def _named_beside(message: Message) -> list[str]:
+def _named_beside(message: Message, dialect: Dialect) -> list[str]:
     """Whom the header, or the fields of a refusal that comes as a notification, say it is about."""
     failed = find_all(message.headers.get("x-failed-recipients") or "")
-    if failed or message.pieces.disposition is None:
+    if failed or message.pieces.disposition is None or dialect.id == "any":
         return failed
     _, groups = field_groups(message.pieces.disposition)
     return [named for group in groups if (named := typed(group.get("final-recipient", "")))]

@@ -36,9 +36,10 @@ def speaks_for_mail(headers: Headers, sender: str) -> bool:
     """
     if "@" not in sender or by_system(sender):
         return True
-    return bool(_MACHINE.search(sender)) and (
-        not _SILENT.search(sender) or headers.get("return-path") is None or _from_nobody(headers)
-    )
+    nobody = _from_nobody(headers)
+    if _MACHINE.search(sender):
+        return not _SILENT.search(sender) or nobody or headers.get("return-path") is None
+    return nobody and _POST.search(sender) is not None
 
 
 def _from_nobody(headers: Headers) -> bool:
@@ -62,11 +63,12 @@ def by_daemon(sender: str) -> bool:
     return bool(_DAEMON.search(address.partition("@")[0] or sender) or _TITLE.search(sender))
 
 
-_DAEMON = re.compile(r"daemon|^po{1,2}st_?master$|mail-?deliver")
+_DAEMON = re.compile(r"daemon|^po{1,2}st_?master$|mail[-_]?deliver")
 _SYSTEM = re.compile(
-    r"daemon|po{1,2}st_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce|microsoftexchange|mail-?deliver"
+    r"daemon|po{1,2}st_?master|mailer|mail-?admin|sysadmin|^mdaemon|bounce|microsoftexchange|mail[-_]?deliver"
 )
 _TITLE = re.compile(r"mail deliver\w* (?:sub)?s(?:ystem|ervice)")
+_POST = re.compile(r"mail|post|corre[oi]|courrier|poczt|почт|メール|邮|郵|메일")
 _SILENT = re.compile(r"no-?_?reply|not-?_?reply|notif")
 _MACHINE = re.compile(
     r"no-?_?reply|not-?_?reply|notif|admin|system|gateway|\bgw|gw\d*@|smtp|anti-?virus|scanner|"
