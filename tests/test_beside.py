@@ -97,7 +97,7 @@ def test_batch_is_stored_anew_where_another_wrote_the_same(
     stores: list[Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As beside a daemon that claims nothing: the keys of the tables stand behind it."""
-    monkeypatch.setattr(postgres, "claim", lambda *_: None)
+    monkeypatch.setattr(postgres, "claims", lambda _: ())
     mail = [raw(a_bounce(f"{number}@example.org")) for number in range(15)]
     receipts = at_once(stores, [mail] * DAEMONS)
     assert Counter(receipt.state for receipt in receipts) == {

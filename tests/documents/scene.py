@@ -16,6 +16,7 @@ from shutil import copyfile
 import pytest
 
 from dsnwatch.__main__ import main
+from dsnwatch.store import ids
 from tests.servers.needs import SERVER_PATHS
 
 ROOT = Path(__file__).parents[2]
@@ -154,8 +155,14 @@ def a_scene(
     patch.setenv("DSNWATCH_STORE__URL", f"sqlite:///{root / STORE}")
     patch.setenv("XDG_STATE_HOME", str(folder / "state"))
     patch.chdir(home)
+    with_ids_of_its_own(patch)
     with scene.more:
         yield scene
+
+
+def with_ids_of_its_own(patch: pytest.MonkeyPatch) -> None:
+    """Forget the ids of the tests before us, whose clocks may have been ahead of today's."""
+    patch.setattr(ids, "_ulids", ids.Ulids())
 
 
 def write(scene: Scene, files: Mapping[str, str | bytes]) -> None:

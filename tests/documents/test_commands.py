@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dsnwatch.__main__ import main
-from tests.documents.scene import DEMO, Scene, a_scene, write
+from tests.documents.scene import DEMO, Scene, a_scene, with_ids_of_its_own, write
 from tests.documents.shown import Command, commands, matches
 from tests.documents.stages import IDS, STAGES
 from tests.documents.tables import CHANGES, FILES, FORGED, NEEDS, NOT_RUN, OURS, SAID, STATUS
@@ -25,8 +25,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     mail = {"ours.mbox": OURS, "forged.mbox": FORGED}
     for name, content in mail.items():
         (folder / name).write_bytes(content)
-    assert main(["import", str(DEMO), str(folder / "ours.mbox"), "--store", store]) == 0
-    assert main(["import", "--untrusted", str(folder / "forged.mbox"), "--store", store]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        with_ids_of_its_own(patch)
+        assert main(["import", str(DEMO), str(folder / "ours.mbox"), "--store", store]) == 0
+        assert main(["import", "--untrusted", str(folder / "forged.mbox"), "--store", store]) == 0
     return folder / "demo.db"
 
 
