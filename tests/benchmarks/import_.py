@@ -36,10 +36,10 @@ def bodies() -> list[bytes]:
 
 
 def returned(number: int, rng: random.Random) -> bytes:
-    """What a newsletter carries that comes back: trace headers, a signature, a body."""
+    """A newsletter as it comes back: trace headers, a signature, a body."""
     key = rng.randbytes(24).hex()
     trace = "".join(
-        f"X-Trace-{hop}: from relay{hop}.example.com (relay{hop}.example.com [192.0.2.{hop}])\n"
+        f"Received: from relay{hop}.example.com (relay{hop}.example.com [192.0.2.{hop}])\n"
         f"\tby out{hop}.example.com (Postfix) with ESMTPS id {key[:12].upper()}{hop}\n"
         f"\tfor <user{number}@example.net>; Thu, 5 Nov 2026 10:{hop:02}:00 +0000 (UTC)\n"
         for hop in range(1, 6)
@@ -62,7 +62,18 @@ def varied(count: int) -> Iterator[bytes]:
         for name in (b"Message-ID: <", b"Message-Id: <", b"Message-id: <"):
             data = data.replace(name, name + mark + b".")
         data = _OURS.sub(b"@d" + mark + b".", data)
-        yield data.rstrip(b"\n") + b"\n" + returned(number, rng)
+        yield with_returned(data.rstrip(b"\n"), returned(number, rng))
+
+
+def with_returned(data: bytes, newsletter: bytes) -> bytes:
+    """Let a newsletter come back in the last part, as all do that return what they could not bring.
+
+    Behind the last boundary nobody returns anything, and in a text there is a blank line before it.
+    """
+    before, newline, last = data.rpartition(b"\n")
+    if last.startswith(b"--") and last.rstrip().endswith(b"--"):
+        return before + newline + newsletter + last + newline
+    return data + b"\n\n" + newsletter
 
 
 def write_mbox(path: Path, count: int) -> int:
