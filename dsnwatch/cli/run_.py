@@ -1,13 +1,16 @@
 """`dsnwatch run`: the daemon."""
 
 import logging
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
 from dsnwatch.cli.options import ConfigOption, StoreOption, VerboseOption
 from dsnwatch.cli.place import Place
+from dsnwatch.errors import DsnwatchError
 
 if TYPE_CHECKING:
     from dsnwatch.service.parts import Loaded
@@ -41,5 +44,24 @@ def run(
     logging.basicConfig(format="dsnwatch: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("dsnwatch").setLevel(logging.INFO)  # ours alone: one line a message
     place = Place(ctx, config=config, store=store, verbose=verbose)
+    bring_up_to_date(place)
     with place.store(make=True) as opened:
         serve(load, opened)
+
+
+def bring_up_to_date(place: Place) -> None:
+    """Make or migrate the store in a process of its own, which ends with all it has loaded.
+
+    What a migration needs is 12 MB, and the daemon would keep them for as long as it runs. What
+    fails here is met again, and said, by whoever opens the store next.
+    """
+    import dsnwatch.store.engine  # noqa: F401, PLC0415  once for both processes
+
+    if pid := os.fork():  # there are no threads yet, and nothing is open
+        os.waitpid(pid, 0)
+        return
+    try:
+        with suppress(DsnwatchError), place.store(make=True):
+            pass
+    finally:
+        os._exit(0)
