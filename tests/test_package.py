@@ -88,6 +88,7 @@ def test_wheel_holds_the_whole_package_the_units_and_the_licence(built: tuple[Pa
     names = set(zipfile.ZipFile(built[1]).namelist())
     wanted = {f"dsnwatch/{name}" for name in files_below(PACKAGE)}
     wanted |= {f"dsnwatch/systemd/{name}" for name in files_below(REPOSITORY / "systemd")}
+    wanted |= {f"dsnwatch/docs/{name}" for name in files_below(REPOSITORY / "docs")}
     assert wanted <= names
     assert {f"dsnwatch-{dsnwatch.__version__}.dist-info/licenses/LICENSE"} <= names
     assert not [name for name in names if name.startswith(("tests", "fixtures"))]
@@ -107,6 +108,7 @@ def test_installed_alone_it_does_its_work(program: Path, tmp_path: Path) -> None
     store = f"sqlite:///{tmp_path}/a.db"
     wanted: list[tuple[list[object], int, str]] = [
         (["--version"], 0, f"dsnwatch {dsnwatch.__version__}\n"),
+        (["docs", "mailboxes"], 0, "# Mailboxes\n"),
         (["parse", "--json", mail], 0, '"kind": "bounce"'),
         (["import", mail, "--store", store], 0, "newly suppressed"),
         (["check", "ash.crane@lapsed.test", "--store", store], 1, "suppressed, domain_unknown"),

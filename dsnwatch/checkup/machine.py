@@ -172,5 +172,7 @@ def hooks(store: "Store", names: Sequence[str]) -> Iterator[Finding]:
 def matters(store: "Store") -> Iterator[Finding]:
     """Give what is the matter now, by the alerts."""
     for entry in alerts_and_holds(store):
-        cure = "`dsnwatch holds list`" if entry.alert.kind == "hold" else "see docs/figures.md"
+        cure = (
+            "`dsnwatch holds list`" if entry.alert.kind == "hold" else "see `dsnwatch docs figures`"
+        )
         yield look(f"alert {entry.alert.name}", entry.alert.summary, cure)

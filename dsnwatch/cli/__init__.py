@@ -56,6 +56,7 @@ COMMANDS = {
     "config": "config",
     "db": "db",
     "backup": "backup",
+    "docs": "docs",
 }
 """Each command, in the order of the help, and the module of this folder that has it."""
 

@@ -20,7 +20,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(
     short_help="Write the suppressions for a mail server.",
     help="Write everybody who is not to be mailed now as a file for a mail server: for Postfix's "
-    "check_recipient_access, or an lsearch of Exim. docs/sending.md has the rest of it.",
+    "check_recipient_access, or an lsearch of Exim. `dsnwatch docs sending` has the rest of it.",
     epilog="""\b
     For Postfix, which reads the file itself (texthash:), or a map made of it:
       dsnwatch export postfix --output /etc/postfix/suppressed

@@ -76,7 +76,7 @@ def list_hooks(
             for kind, state, backlog in found:
                 json_line(hook_dict(kind, state, backlog, now))
         elif not table(_HOOKS, [_row(*each, now) for each in found]):
-            say("no hooks; docs/hooks.md tells how to set one up")
+            say("no hooks; `dsnwatch docs hooks` tells how to set one up")
         else:
             for _, state, _ in found:
                 if state.error and state.failed_at:

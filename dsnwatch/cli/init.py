@@ -29,7 +29,7 @@ SHUT_OUT = ("/home", "/root", "/tmp", "/var/tmp")  # noqa: S108  places the serv
     "configuration, the secret in a file for root alone, systemd units with their user, the man "
     "page and completions for shells; and say what to do next. Nothing that is there already is "
     "overwritten without --force, and where the mailbox cannot be entered nothing is written. "
-    "Mailboxes with OAuth 2 are configured by hand (docs/mailboxes.md); give --source none.",
+    "Mailboxes with OAuth 2 are configured by hand (`dsnwatch docs mailboxes`): --source none.",
     epilog="""\b
     As root, at a terminal:
       dsnwatch init

@@ -73,7 +73,7 @@ class Answers:
 def configuration(answers: Answers) -> str:
     """Write the configuration that says what was answered."""
     parts = [
-        "# Every option: docs/configuration.md; `dsnwatch config check` after each change.\n",
+        "# Every option: `dsnwatch docs configuration`. After a change: `dsnwatch config check`.\n",
         f"[store]\nurl = {_text(answers.store)}\n",
         f"[policy]\npreset = {_text(answers.preset)}\n",
     ]

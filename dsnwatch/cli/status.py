@@ -72,7 +72,7 @@ def status(
     )
     line()
     if not found:
-        line("no mailbox is watched; `dsnwatch run` does it, see docs/mailboxes.md")
+        line("no mailbox is watched; `dsnwatch run` does it, see `dsnwatch docs mailboxes`")
     table(COLUMNS, (_row(each, figures, now) for each, figures in found))
     for _, figures in found:
         if figures.last_error:

@@ -55,7 +55,7 @@ def export(app: typer.Typer) -> None:
         "export",
         short_help="Write the suppressions to a file.",
         help="Write the suppressions that hold now to standard output or a file. --format is "
-        f"{', '.join(FORMS)}; docs/lists.md says what each system does with its own.",
+        f"{', '.join(FORMS)}; `dsnwatch docs lists` says what each system does with its own.",
         epilog="""\b
         For the newsletter program:
           dsnwatch suppressions export > suppressed.csv

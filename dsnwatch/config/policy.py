@@ -145,11 +145,13 @@ class PolicyRuleSection(Section):
                 raise ValueError(f"row '{self.id}' {reason}")
         unknown = [one for one in (*self.reason, *self.not_reason) if one not in categories()]
         if unknown:
-            raise ValueError(f"row '{self.id}': '{unknown[0]}' is no reason; see docs/reasons.md")
+            raise ValueError(
+                f"row '{self.id}': '{unknown[0]}' is no reason; see `dsnwatch docs reasons`"
+            )
         if self.of_failures and not self.reasons_described():
             raise ValueError(
                 f"row '{self.id}' describes nothing: no reason has its class, fault and reason at "
-                "once (docs/reasons.md lists all three)"
+                "once (`dsnwatch docs reasons` lists all three)"
             )
         return self
 
@@ -344,7 +346,7 @@ class PolicySection(Section):
     def _reasons_are_known(cls, value: dict[str, Any]) -> dict[str, Any]:
         for reason in value:
             if reason not in _known_reasons():
-                raise ValueError(f"'{reason}' is no reason; see docs/reasons.md")
+                raise ValueError(f"'{reason}' is no reason; see `dsnwatch docs reasons`")
         return value
 
     @field_validator("never_suppress")

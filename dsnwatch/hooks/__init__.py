@@ -173,7 +173,7 @@ def check_reasons(section: "HookSection", known: Iterable[str]) -> None:
     for reason in section.reasons:
         if reason not in reasons:
             near = get_close_matches(reason, reasons, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else "docs/reasons.md lists them"
+            hint = f"did you mean '{near[0]}'?" if near else "`dsnwatch docs reasons` lists them"
             raise ConfigError(f"hook '{section.name}': reasons: '{reason}' is none; {hint}")
 
 

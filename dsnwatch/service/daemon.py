@@ -303,7 +303,7 @@ def notify(state: str) -> None:
 
 def log_ready(parts: Iterable[str]) -> None:
     """Say what runs."""
-    log.info("ready: %s", ", ".join(parts) or "nothing to watch; see docs/configuration.md")
+    log.info("ready: %s", ", ".join(parts) or "nothing to watch; see `dsnwatch docs mailboxes`")
 
 
 def log_reloaded(parts: Iterable[str]) -> None:

@@ -59,7 +59,7 @@ def listed(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def test_without_hooks_it_says_how_to_set_one_up(run: Run) -> None:
-    assert "docs/hooks.md" in run("hooks", "list").err
+    assert "dsnwatch docs hooks" in run("hooks", "list").err
 
 
 @pytest.mark.usefixtures("receiver")

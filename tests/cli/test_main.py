@@ -18,7 +18,7 @@ LEAVES = [
     ("suppressions", "import"), ("events", "list"), ("events", "show"), ("quarantine", "list"),
     ("quarantine", "show"), ("quarantine", "retry"), ("config", "check"), ("config", "show"),
     ("db", "upgrade"), ("db", "sweep"), ("rules", "check"), ("rules", "try"), ("rules", "replay"),
-    ("rules", "harvest"),
+    ("rules", "harvest"), ("docs",),
 ]  # fmt: skip
 
 
@@ -55,6 +55,17 @@ def test_help_of_every_command_has_an_example(run: Run, command: tuple[str, ...]
     assert ran.status == 0
     assert f"  dsnwatch {command[0]}" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_documents_are_listed_and_printed_as_they_stand(run: Run) -> None:
+    written = Path(cli.__file__).parents[2] / "docs"
+    assert {path.stem for path in written.glob("*.md")} == {
+        row.split()[0] for row in run("docs").out.splitlines()[1:]
+    }
+    assert run("docs", "docs/mailboxes.md").out == (written / "mailboxes.md").read_text()
+    wrong = run("docs", "mailbxes")
+    assert wrong.status == 2
+    assert "did you mean 'mailboxes'?" in wrong.err
 
 
 def test_help_lists_every_command(run: Run) -> None:
