@@ -3,11 +3,14 @@
 What ingest writes of ten days is written by ingest's own writer, figures and all. Each further ten
 days are those once more, later, with other ids and addresses; the seldom values that lists are
 asked for stand in the oldest of them alone.
+
+It says where it is: the full size takes minutes.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +51,8 @@ _READ = str.maketrans(_SPELLED, "0123456789abcdefghijklmnopqrstuv")
 _PAIRS = [high + low for high in _SPELLED for low in _SPELLED]
 _MILLISECONDS = DAYS * 86_400_000
 _HOURS = DAYS * 24
+_PRAGMAS = ("synchronous=OFF", "journal_mode=OFF", "cache_size=-1000000", "threads=2")
+"""Nobody needs the store should this be cut off; sorting takes two threads."""
 
 
 def days_of(count: int, start: datetime) -> Iterator[tuple[StoredMessage, StoredEvent]]:
@@ -95,15 +100,16 @@ def fill(path: Path, count: int, blocks: int, now: datetime) -> None:
     store = open_store(str(path))
     start = now - timedelta(days=DAYS * blocks)
     made = days_of(count, start)
-    for _ in range(0, count, BATCH):
-        pairs = [pair for pair, _ in zip(made, range(BATCH), strict=False)]
-        with store.write() as writer:
-            writer.add_messages([message for message, _ in pairs])
-            writer.add_events([event for _, event in pairs])
-            writer.fold_tallies()  # as the daemon does once an hour
-    store.close()
+    with _step(f"{count:,} events by the writer"):
+        for _ in range(0, count, BATCH):
+            pairs = [pair for pair, _ in zip(made, range(BATCH), strict=False)]
+            with store.write() as writer:
+                writer.add_messages([message for message, _ in pairs])
+                writer.add_events([event for _, event in pairs])
+                writer.fold_tallies()  # as the daemon does once an hour
+        store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for pragma in ("synchronous=OFF", "journal_mode=OFF", "cache_size=-1000000"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         _multiply(connection, blocks)
         hour = int(now.timestamp()) // 3600
@@ -111,16 +117,25 @@ def fill(path: Path, count: int, blocks: int, now: datetime) -> None:
         connection.execute(_SENT, (hour - _HOURS * blocks, hour, _HOURS))
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
     store = open_store(str(path))
-    with writing(store.engine, store.where) as whole:
+    with _step("totals"), writing(store.engine, store.where) as whole:
         sum_up(whole)
     store.close()
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Say what is done, and how long it took."""
+    start = time.perf_counter()
+    yield
+    print(f"  {what}: {time.perf_counter() - start:.0f} s", flush=True)
 
 
 def suppress(path: Path, count: int, now: datetime) -> None:
     """Put addresses on the list; a few for a seldom reason, and a few of a seldom domain."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
-        connection.execute(_LISTED, (count - 1, SELDOM, to_micros(now)))
+        with _step(f"{count:,} suppressions"):
+            connection.execute(_LISTED, (count - 1, SELDOM, to_micros(now)))
 
 
 def _multiply(connection: sqlite3.Connection, blocks: int) -> None:
@@ -141,15 +156,17 @@ def _multiply(connection: sqlite3.Connection, blocks: int) -> None:
         # A block begins in the midst of an hour, in which the one before it ends.
         count = names[-1]
         added = f"ON CONFLICT DO UPDATE SET {count} = {count} + excluded.{count}"
-        connection.execute(
-            f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} "  # noqa: S608
-            f"FROM block CROSS JOIN base WHERE {_OFTEN.get(table, '1')} "
-            f"{added if count in {'events', 'messages'} else ''}"
-        )
+        with _step(f"{table}, {blocks} times"):
+            connection.execute(
+                f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} "  # noqa: S608
+                f"FROM block CROSS JOIN base WHERE {_OFTEN.get(table, '1')} "
+                f"{added if count in {'events', 'messages'} else ''}"
+            )
         connection.execute("DROP TABLE base")
     connection.execute(_SEEN, {"n": blocks - 1, "micros": _MILLISECONDS * 1000})
-    for _, text in indexes:
-        connection.execute(text)
+    for name, text in indexes:
+        with _step(f"index {name}"):
+            connection.execute(text)
 
 
 def _later(id_: str, blocks: int) -> str:
