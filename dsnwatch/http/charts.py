@@ -12,17 +12,23 @@ CLASSES = ("hard", "soft", "block", "undetermined")
 """In the order they are stacked, from the bottom."""
 
 _DAY = timedelta(days=1)
-_WIDTH, _HEIGHT, _FOOT, _LEFT = 720.0, 180.0, 22.0, 44.0
+_HIGH, _HEAD, _FOOT = 190.0, 14.0, 22.0
+"""Of a chart, in pixels: the whole, above its columns, and below for the days."""
+_SCALE = 1000.0
+"""Units from the foot of the columns to their top."""
 _LABELS = 7
-_LABEL_WIDE = 60
+_LABEL_WIDE = 13.0
+"""Of the whole, in per cent, on a phone, with the room beside it."""
 _HOURS_TOLD = 48
 """With more hours than that, days are told."""
+_COLUMNS = 60
+"""Of a spark, at most: more are no wider than a pixel."""
 
 
 def stacked(
     lines: Mapping[str, Sequence[int]], starts: Sequence[datetime], step: timedelta, title: str
 ) -> Markup:
-    """Draw columns, a step each, in layers.
+    """Draw columns, a step each, in layers; as wide as there is room, with texts that stay upright.
 
     Args:
         lines: The layers, a number a step, from the bottom; each name is a class of the style.
@@ -32,63 +38,84 @@ def stacked(
     """
     totals = [sum(values) for values in zip(*lines.values(), strict=True)] or [0] * len(starts)
     top = nice(max(totals, default=0))
-    width = (_WIDTH - _LEFT) / max(len(starts), 1)
-    gap = min(2.0, width * 0.2)
-    high = _HEIGHT - _FOOT - 8
-    drawn = [*_grid(top, high)]
+    high = _HIGH - _HEAD - _FOOT
+    drawn = [*_grid(high)]
+    drawn.append(
+        f'<svg y="{_HEAD:.0f}" width="100%" height="{high:.0f}" preserveAspectRatio="none" '
+        f'viewBox="0 0 {max(len(starts), 1)} {_SCALE:.0f}">'
+    )
     for number, start in enumerate(starts):
-        left, floor = _LEFT + number * width, 8 + high
+        floor = _SCALE
         told = "; ".join(
             f"{name} {values[number]:,}" for name, values in lines.items() if values[number]
         )
-        drawn.append(f'<g class="column"><title>{_when(start, step)}: {told or "nothing"}</title>')
-        drawn.append(_rect("hover", left, 8, width, high))
+        drawn.append(f"<g><title>{_when(start, step)}: {told or 'nothing'}</title>")
+        drawn.append(f'<path class="hover" d="M{number} 0h1v{_SCALE:.0f}h-1z"/>')
         for name, values in lines.items():
-            tall = high * values[number] / top
+            if not values[number]:
+                continue
+            tall = max(_SCALE * values[number] / top, 4)
             floor -= tall
-            if tall:
-                drawn.append(_rect(name, left + gap / 2, floor, width - gap, max(tall, 0.8)))
+            bar = f"M{number}.1 {floor:.0f}h.8v{tall:.0f}h-.8z"
+            drawn.append(f'<path class="{escape(name)}" d="{bar}"/>')
         drawn.append("</g>")
-    days = step < _DAY and len(starts) > _HOURS_TOLD
-    marks = [at for at, start in enumerate(starts) if not days or start.hour == 0]
-    every = max(-(-len(marks) // _LABELS), 1)
-    for number in marks[::every]:
-        left = _LEFT + number * width
-        if left < _WIDTH - _LABEL_WIDE:
-            told = _short(starts[number], _DAY if days else step)
-            drawn.append(f'<text class="tick" x="{left:.1f}" y="{_HEIGHT - 5:.0f}">{told}</text>')
-    return _svg("chart", (_WIDTH, _HEIGHT), title, drawn)
+    drawn += ["</svg>", *_moments(starts, step), *_numbers(top, high)]
+    return Markup(  # noqa: S704  of numbers, and of texts that were escaped
+        f'<svg class="chart" role="img" aria-label="{escape(title)}">{"".join(drawn)}</svg>'
+    )
 
 
-def _grid(top: int, high: float) -> Iterator[str]:
+def _grid(high: float) -> Iterator[str]:
     for part in (0, 0.5, 1):
-        y = 8 + high * (1 - part)
-        yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH}" y2="{y:.1f}"/>'
-        if top * part == int(top * part):
-            told = compact(int(top * part))
-            yield f'<text class="tick end" x="{_LEFT - 6:.0f}" y="{y + 4:.1f}">{told}</text>'
+        y = _HEAD + high * (1 - part)
+        yield f'<line class="grid" x1="0" y1="{y:.1f}" x2="100%" y2="{y:.1f}"/>'
+
+
+def _numbers(top: int, high: float) -> Iterator[str]:
+    """Write the numbers of the scale above its lines; `nice` makes both of them whole."""
+    for part in (0.5, 1):
+        y = _HEAD + high * (1 - part) - 3
+        yield f'<text class="tick halo" x="0" y="{y:.1f}">{compact(int(top * part))}</text>'
+
+
+def _moments(starts: Sequence[datetime], step: timedelta) -> Iterator[str]:
+    """Write some of the steps below their columns; of many hours the days, where they begin."""
+    whole, y = len(starts), f"{_HIGH - 5:.0f}"
+    if step >= _DAY or whole <= _HOURS_TOLD:
+        for number in range(whole - 1, -1, -max(-(-whole // _LABELS), 1)):
+            x = f"{100 * (number + 0.5) / whole:.2f}%"
+            yield f'<text class="tick mid" x="{x}" y="{y}">{_short(starts[number], step)}</text>'
+        return
+    free = 100.0
+    for number in [at for at, start in enumerate(starts) if start.hour == 0][::-1]:
+        left, told = 100 * number / whole, _short(starts[number], _DAY)
+        if left + _LABEL_WIDE <= free:
+            yield f'<text class="tick" x="{left:.2f}%" y="{y}">{told}</text>'
+            free = left
+        elif number + _HOURS_TOLD // 2 > whole:  # of the last day, which has only begun
+            yield f'<text class="tick end" x="100%" y="{y}">{told}</text>'
+            free = 100 - _LABEL_WIDE
 
 
 def spark(values: Sequence[int], title: str, kind: str = "line") -> Markup:
     """Draw a small row of columns, for a line of a table.
 
     Args:
-        values: A number a step.
+        values: A number a step; where there are very many, some together are a column.
         title: What it shows.
         kind: The class of the style.
     """
-    top, width = max([*values, 1]), 120.0 / max(len(values), 1)
+    together = -(-len(values) // _COLUMNS) or 1
+    columns = [sum(values[at : at + together]) for at in range(0, len(values), together)]
+    top, width = max([*columns, 1]), 120.0 / max(len(columns), 1)
     wide = max(width - min(1.5, width / 4), 0.5)
-    drawn = [
-        _rect(
-            kind if value else "none",
-            number * width,
-            24 - max(22 * value / top, 1),
-            wide,
-            max(22 * value / top, 1),
-        )
-        for number, value in enumerate(values)
-    ]
+    bars = "".join(
+        f"M{number * width:.1f} 24v-{tall:.1f}h{wide:.1f}v{tall:.1f}z"
+        for number, count in enumerate(columns)
+        if count
+        for tall in [max(22 * count / top, 1)]
+    )
+    drawn = [_rect("none", 0, 23.3, 120, 0.7), f'<path class="{escape(kind)}" d="{bars}"/>']
     return _svg("spark", (120, 24), title, drawn, stretched=True)
 
 
@@ -169,4 +196,4 @@ def _when(start: datetime, step: timedelta) -> str:
 
 
 def _short(start: datetime, step: timedelta) -> str:
-    return f"{start:%d %b}" if step >= _DAY else f"{start:%d %b %H:00}"
+    return f"{start:%d %b}" if step >= _DAY or start.hour == 0 else f"{start:%H:00}"

@@ -100,7 +100,7 @@ def today(request: Request, desk: Here, who: Looks) -> HTMLResponse:
         "today.html",
         "Today",
         hours=HOURS,
-        verdict=verdict(open_, counted, faults),
+        verdict=_nothing_yet(desk) or verdict(open_, counted, faults),
         matters=open_,
         rates=[*_rates(desk, counted, before, by_class)],
         sent=counted.sent,
@@ -162,6 +162,17 @@ def _matter(entry: Entry) -> Matter:
         link, does = f"/trends?{query(by='reason', span='24h', stream=alert.stream)}", "See why"
     summary = alert.summary if alert.summary.endswith(".") else f"{alert.summary}."
     return Matter(str(alert.severity), capital(summary), entry.raised_at, link, does)
+
+
+def _nothing_yet(desk: Desk) -> Said | None:
+    """Say how to begin, where nothing has ever come in and nothing could."""
+    settings = desk.loaded().configuration.settings
+    if settings.mailbox or settings.listener:
+        return None
+    if desk.store.mail_totals() or desk.store.event_totals():
+        return None
+    how = "Have a mailbox watched (`dsnwatch init`), or take in old mail (`dsnwatch import FILE`)."
+    return Said("", "Nothing comes in yet", how)
 
 
 def verdict(open_: Sequence[Matter], counted: Counted, faults: dict[str, int]) -> Said:

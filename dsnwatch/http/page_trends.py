@@ -26,6 +26,8 @@ SPANS = {
     "90d": timedelta(days=90),
 }
 DIMENSIONS = ("class", "reason", "provider", "domain", "stream", "campaign")
+_OF_FAILURES = frozenset({Dimension.CLASS, Dimension.REASON})
+"""What only failures have: nothing was sent by it, and nobody complains by it."""
 ROWS = 25
 SAID = 15
 DAYS, TICKETS = 30, 50
@@ -79,6 +81,7 @@ def trends(
         totals=totals,
         rows=rows,
         sent_known=any(row.counted.sent for row in rows),
+        complaints_known=Dimension(by) not in _OF_FAILURES,
         fingerprints=[(each, each.form or _sample(desk, each)) for each in _said(desk, when)],
     )
 
@@ -96,7 +99,8 @@ def _sample(desk: Desk, each: Fingerprint) -> str:
 def _rows(desk: Desk, by: Dimension, when: Span, only: dict[Dimension, str]) -> Iterator[_Row]:
     lines = dict(desk.store.series(by, when, only))
     for name, counted in desk.store.counted_by(by, when, only, limit=ROWS):
-        if not (counted.failed or counted.sent or counted.complaints):
+        besides = 0 if by in _OF_FAILURES else counted.sent + counted.complaints
+        if not counted.failed and not besides:
             continue
         shown = {"": "none" if by is Dimension.REASON else "not known", "*": "all others"}.get(
             name, name
@@ -109,7 +113,8 @@ def _rows(desk: Desk, by: Dimension, when: Span, only: dict[Dimension, str]) -> 
 def todo(request: Request, desk: Here, who: Looks) -> HTMLResponse:
     """Show what receivers hold against us, and what to do about it."""
     now = desk.clock()
-    found = tickets(desk.store, Span.last(timedelta(days=DAYS), now), now, TICKETS)
+    span = Span.last(timedelta(days=DAYS), now)
+    found = tickets(desk.store, span, now, TICKETS)
     return page(
         request,
         desk,
@@ -117,6 +122,7 @@ def todo(request: Request, desk: Here, who: Looks) -> HTMLResponse:
         "todo.html",
         "To do",
         days=DAYS,
+        first_day=span.days.since,
         shown=SHOWN,
         tickets=[(each, charts.spark(each.by_day, _BY_DAY, "block")) for each in found],
     )

@@ -14,12 +14,14 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from dsnwatch import __version__
 from dsnwatch.http import charts
 from dsnwatch.http.desk import Desk
 from dsnwatch.http.people import Person, keep
 from dsnwatch.rules import load
 
 HERE = Path(__file__).parent
+_PARTS = re.compile(r"(?=[@+])|(?<=[.=_])")
 _WEB = re.compile(r"https?://[^\s<>\"']{1,500}")
 
 
@@ -35,6 +37,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "plain": plain,
+        "breaking": breaking,
         "minute": minute,
         "day": day,
         "ago": ago,
@@ -46,7 +49,7 @@ def environment() -> Environment:
         "capital": capital,
         "commands": commands,
     }
-    made.globals["query"] = query
+    made.globals |= {"query": query, "version": __version__}
     return made
 
 
@@ -90,6 +93,12 @@ def _escape(one: str) -> str:
     return one.encode("unicode_escape").decode()
 
 
+def breaking(text: object) -> Markup:
+    """Show an address or a domain so that a narrow column breaks it between its parts."""
+    pieces = _PARTS.split(plain(text))
+    return Markup("<wbr>").join(escape(piece) for piece in pieces)
+
+
 def weblink(text: str | None) -> Markup:
     """Link to a page outside, where it is one; else only show the text."""
     shown = escape(plain(text or ""))
@@ -99,13 +108,17 @@ def weblink(text: str | None) -> Markup:
 
 
 def commands(text: str) -> Markup:
-    """Show a sentence of ours with what stands between backticks as something to type."""
-    pieces = [escape(plain(piece)) for piece in text.split("`")]
+    """Show a sentence of ours: what stands between backticks is typed, pages are linked to."""
     marked = (
-        Markup("<code>{}</code>").format(piece) if number % 2 else piece
-        for number, piece in enumerate(pieces)
+        Markup("<code>{}</code>").format(plain(piece)) if number % 2 else _linked(piece)
+        for number, piece in enumerate(text.split("`"))
     )
     return Markup("").join(marked)
+
+
+def _linked(text: str) -> Markup:
+    words = re.split(r"(\s+|[.,;:)]+(?=\s|$))", text)  # what ends a sentence is no part of a page
+    return Markup("").join(weblink(word) if _WEB.fullmatch(word) else plain(word) for word in words)
 
 
 def capital(text: str) -> str:

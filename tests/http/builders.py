@@ -101,6 +101,11 @@ class Place:
         self.loaded.ingest(self.store).commit(batch)
 
 
+def unbroken(page: str) -> str:
+    """Give the text of a page as it is read: an address may be broken between its parts."""
+    return page.replace("<wbr>", "")
+
+
 def forge(place: Place, many: int) -> None:
     """Store reports about mail that was never ours, besides one about mail that was."""
     with place.store.write() as writer:

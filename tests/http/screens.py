@@ -1,8 +1,10 @@
 """Take pictures of the pages, on the demo store: `python -m tests.http.screens FOLDER [PAGE]`.
 
-Those of docs/images were taken with `--short`, which cuts them off where a README would.
+Those of docs/images were taken with `--short`, which cuts them off where a README would. With
+`--fresh` they are those of a store that has nothing in it.
 """
 
+import re
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -10,9 +12,10 @@ from pathlib import Path
 
 from dsnwatch.alerting import Alerting
 from dsnwatch.metrics import MailboxFigures
-from dsnwatch.model import RawMessage, Scope
+from dsnwatch.model import BounceClass, RawMessage, Scope
+from dsnwatch.store import EventFilter
 from tests.http.browser import chromium, served
-from tests.http.builders import FIXTURES, Place
+from tests.http.builders import FIXTURES, Place, forge
 
 SIZES = {"desktop": (1280, 1080), "phone": (390, 844)}
 CONFIGURATION = """
@@ -79,6 +82,16 @@ def demo(folder: Path) -> Place:
         writer.add_quarantine(key, odd, odd.fingerprint, defects, now)
         texts = {name: each.to_json() for name, each in place.figures.items()}
         writer.say_figures(now, texts)
+    flood = (FIXTURES / "dsn/postfix/unknown-user.eml").read_bytes()
+    person = re.search(rb"Final-Recipient: rfc822; *([^@]+)@", flood)
+    assert person is not None
+    place.loaded.ingest(place.store).commit(
+        [
+            RawMessage(flood.replace(person[1], b"%s%02d" % (person[1], number)), "", "smtp", now)
+            for number in range(64)
+        ]
+    )
+    forge(place, 3)
     section = place.loaded.configuration.settings.alerts
     Alerting(place.store, section, ["crm", "warehouse"], "n1").turn(now)
     return place
@@ -86,28 +99,37 @@ def demo(folder: Path) -> Place:
 
 def pages(place: Place) -> dict[str, str]:
     """Name the pages to look at."""
-    (stored,) = [*place.store.events(limit=1, newest=True)]
-    listed = next(iter(place.store.suppressions(limit=1)))
-    return {
+    fixed = {
         "today": "/",
         "trends": "/trends?by=reason&span=30d",
         "providers": "/trends?by=provider&span=7d",
+        "streams": "/trends?by=stream&span=24h",
         "todo": "/todo",
-        "address": f"/address?a={listed.address}",
-        "event": f"/event/{stored.id}",
         "review": "/review",
         "forged": "/review/forged",
+        "nothing": "/search?q=nowhere.example.org",
+        "empty": "/search",
+        "unknown": "/address?a=nobody@example.org",
+        "gone": "/event/01K0000000000000000000000A",
+    }
+    if not [*place.store.events(limit=1)]:
+        return fixed
+    (stored,) = [*place.store.events(EventFilter(bounce_class=BounceClass.BLOCK), 1, newest=True)]
+    listed = next(iter(place.store.suppressions(limit=1)))
+    return fixed | {
+        "address": f"/address?a={listed.address}",
+        "event": f"/event/{stored.id}",
         "search": f"/search?q={listed.address.rpartition('@')[2]}",
     }
 
 
 def main() -> None:
     """Take every picture, or those named."""
-    short = "--short" in sys.argv
-    out, *wanted = (Path(each) for each in sys.argv[1:] if each != "--short")
+    short, fresh = "--short" in sys.argv, "--fresh" in sys.argv
+    out, *wanted = (Path(each) for each in sys.argv[1:] if not each.startswith("--"))
     out.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        place = demo(Path(folder))
+        place = Place(Path(folder)) if fresh else demo(Path(folder))
         token = place.token(Scope.ADMIN, name="anne")
         with served(place) as url:
             for size, (width, height) in SIZES.items():
@@ -117,6 +139,7 @@ def main() -> None:
                     )
                     tab = context.new_page()
                     tab.goto(f"{url}/sign-in")
+                    tab.screenshot(path=out / f"sign-in-{size}-{scheme}.png")
                     tab.fill("#token", token)
                     tab.click("main button")
                     for name, path in pages(place).items():

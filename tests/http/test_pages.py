@@ -12,7 +12,7 @@ from dsnwatch.http.page_today import MANY
 from dsnwatch.http.people import SESSION
 from dsnwatch.http.render import commands, plain, weblink
 from dsnwatch.model import BounceClass, Fault, RawMessage, Scope
-from tests.http.builders import FIXTURES, NOW, Place, forge
+from tests.http.builders import FIXTURES, NOW, Place, forge, unbroken
 from tests.store.builders import a_suppression, a_verdict, an_event
 
 PATHS = (
@@ -278,20 +278,38 @@ def test_charts_say_in_words_what_they_show() -> None:
     assert "hard 1" in drawn
     assert "style=" not in drawn
     assert spark((), "nothing")
+    assert spark((1,) * 168, "a week by the hour").count("v-") <= 60
     assert [nice(value) for value in (0, 2, 5, 11, 99, 100, 101)] == [2, 2, 6, 20, 100, 100, 200]
+
+
+def test_chart_names_the_latest_day_even_where_it_has_only_begun() -> None:
+    starts = [NOW + timedelta(hours=13 + hour) for hour in range(168)]  # from one in the night
+    drawn = stacked({"hard": (1,) * 168}, starts, timedelta(hours=1), "a week")
+    assert re.findall(r">(\d\d Nov)<", drawn)[0] == f"{starts[-1]:%d %b}"
+
+
+def test_empty_store_says_how_to_begin(place: Place) -> None:
+    today = signed_in(place).get("/").text
+    assert "Nothing comes in yet" in today
+    assert "<code>dsnwatch init</code>" in today
+
+
+def test_pages_of_the_web_in_a_sentence_are_linked_to() -> None:
+    shown = commands("have it taken off: https://x.example/a?b=1&c.")
+    assert '<a href="https://x.example/a?b=1&amp;c" rel="noreferrer noopener">' in shown
 
 
 def test_forged_reports_stand_apart_with_what_to_do(place: Place) -> None:
     forge(place, 51)
     looking = signed_in(place)
     assert "51 in 24 hours" in looking.get("/review").text
-    first = looking.get("/review/forged").text
+    first = unbroken(looking.get("/review/forged").text)
     assert "DMARC" in first
     assert "u50@example.net" in first
     assert "ours@example.net" not in first
     older = re.search(r"/review/forged\?after=[0-9A-Z]+", first)
     assert older is not None
-    second = looking.get(older[0]).text
+    second = unbroken(looking.get(older[0]).text)
     assert "u0@example.net" in second
     assert "u50@example.net" not in second
 
@@ -322,5 +340,5 @@ def test_commands_in_a_sentence_are_marked_and_strangers_words_are_not() -> None
 def test_search_for_a_domain_lists_whom_not_to_mail(place: Place) -> None:
     with place.store.write() as writer:
         writer.put_suppressions([a_suppression("bob@old.example.net")])
-    shown = signed_in(place).get("/search?q=old.example.net").text
+    shown = unbroken(signed_in(place).get("/search?q=old.example.net").text)
     assert "bob@old.example.net" in shown
