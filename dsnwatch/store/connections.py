@@ -14,7 +14,7 @@ from dsnwatch.store.faults import told
 from dsnwatch.store.postgres import begin_writing
 from dsnwatch.store.postgres_faults import translate
 
-CACHE_KIB = 8 * 1024
+CACHE_KIB = 4 * 1024
 CHECKPOINT_PAGES = 16384  # 64 MB: far fewer pages are written twice than with the default of 4 MB
 LOG_LIMIT_BYTES = 64 << 20
 WRITES = "dsnwatch_writes"
