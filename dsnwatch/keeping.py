@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 AT_ONCE = 500
 """Suppressions let go of in one transaction."""
 
+SILENT = timedelta(days=7)
+"""A daemon that has said nothing for so long is gone for good: renamed, or taken away."""
+
 EVERY = timedelta(hours=1)
 FIRST = timedelta(minutes=1)
 """How long after the start the daemon sweeps: mail that waited comes first."""
@@ -81,6 +84,7 @@ class Sweep:
             writer.fold_tallies()
             writer.sweep_tallies(now - HOURS_KEPT, _before(now, keep.events))
             writer.sweep_alerts(_before(now, keep.events))
+            writer.sweep_figures(now - SILENT)
             if any(gone.values()):
                 writer.audit(now, self.who, "store.sweep", self.store.where, "keep", dict(gone))
         return dict(gone)

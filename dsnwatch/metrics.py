@@ -72,6 +72,35 @@ class MailboxFigures:
         return cls(**known)
 
 
+@dataclass(frozen=True, slots=True)
+class DaemonFigures:
+    """What a daemon says of itself.
+
+    Attributes:
+        version: Of the program.
+        started_at: When it began.
+        parts: What it runs, by name: `mailbox bounces`.
+    """
+
+    version: str
+    started_at: datetime
+    parts: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Write it down, for who asks in another process."""
+        started = self.started_at.isoformat()
+        return json.dumps(
+            {"version": self.version, "started_at": started, "parts": list(self.parts)}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read it back; what a newer version has written besides is left out."""
+        values = json.loads(text)
+        started = datetime.fromisoformat(values["started_at"])
+        return cls(values["version"], started, tuple(values["parts"]))
+
+
 _COUNTERS = {
     "seen": "Messages fetched from the mailbox.",
     "stored": "Messages of the mailbox that were new.",

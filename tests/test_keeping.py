@@ -12,6 +12,7 @@ from dsnwatch.config.settings import Settings
 from dsnwatch.ingest import Ingest
 from dsnwatch.keeping import Keeper, Sweep
 from dsnwatch.matching import message_key, sent_key
+from dsnwatch.metrics import DaemonFigures
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.policy.guards import hour_of
@@ -154,3 +155,16 @@ def test_a_clock_that_was_wrong_and_jumps_back_lets_nothing_go(store: Store) -> 
     assert not any(gone.values())
     assert listed(store) == [ANNE]
     assert len([*store.events(EventFilter())]) == 1
+
+
+def test_daemon_that_is_silent_for_a_week_is_forgotten(database: str) -> None:
+    for node, days in (("old", 8), ("down", 6)):
+        with closing(open_store(database, node=node)) as store:
+            said = DaemonFigures("1.0", TODAY - 30 * DAY, ("mailbox m",)).to_json()
+            with store.write() as writer:
+                writer.say_figures(TODAY - days * DAY, {"mailbox m": "{}"}, said)
+    with closing(open_store(database)) as store:
+        assert [each.node for each in store.daemons()] == ["down", "old"]
+        swept(store, settings())
+        assert [each.node for each in store.daemons()] == ["down"]
+        assert [each.node for each in store.figures()] == ["down"]

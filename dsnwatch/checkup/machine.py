@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dsnwatch import __version__
 from dsnwatch.alerting import FRESH, alerts_and_holds, time_of
 from dsnwatch.checkup.finding import Finding, look, well, wrong
 from dsnwatch.config.listener import place_of
 from dsnwatch.errors import StoreError
+from dsnwatch.metrics import DaemonFigures
 from dsnwatch.store import MessageFilter
 
 if TYPE_CHECKING:
@@ -128,19 +130,34 @@ def _line(there: socket.socket) -> str:
     return said.splitlines()[0] if said else ""
 
 
-def daemon(store: "Store", node: str, mailboxes: Sequence[str], now: datetime) -> Iterator[Finding]:
-    """See that the daemon of this machine watches its mailboxes."""
-    if not mailboxes:
+def daemon(store: "Store", node: str, parts: Sequence[str], now: datetime) -> Iterator[Finding]:
+    """See that the daemon of this machine runs what the configuration asks for."""
+    if not parts:
         return
-    said = [each for each in store.figures() if each.node == node and now - each.at < FRESH]
-    if said:
-        yield well("daemon", f"runs, as it said {int((now - said[0].at).total_seconds())} s ago")
-    else:
+    said = [each for each in store.daemons() if each.node == node and now - each.at < FRESH]
+    if not said:
         yield wrong(
             "daemon",
-            "does not run: no mailbox is watched",
+            f"does not run, and so nothing does of {', '.join(parts)}",
             "start it: `systemctl start dsnwatch`, or `dsnwatch run`",
         )
+        return
+    runs = DaemonFigures.from_json(said[0].figures)
+    says = f"runs, as it said {int((now - said[0].at).total_seconds())} s ago"
+    if lacking := [part for part in parts if part not in runs.parts]:
+        yield look(
+            "daemon",
+            f"{says}, but not {', '.join(lacking)}",
+            "it has not read the configuration since: `systemctl reload dsnwatch`",
+        )
+    elif runs.version != __version__:
+        yield look(
+            "daemon",
+            f"{says}, but as {runs.version}, and this is {__version__}",
+            "it was upgraded and not started anew: `systemctl restart dsnwatch`",
+        )
+    else:
+        yield well("daemon", says)
 
 
 def hooks(store: "Store", names: Sequence[str]) -> Iterator[Finding]:

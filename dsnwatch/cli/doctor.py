@@ -124,8 +124,7 @@ def _of_store(place: Place, configuration: "Configuration", *, offline: bool) ->
             yield from machine.store_of(opened, now)
             if (folder := Path(opened.where).parent).is_dir():
                 yield machine.disk(folder)
-            names = [mailbox.name for mailbox in settings.mailbox]
-            yield from machine.daemon(opened, configuration.node, names, now)
+            yield from machine.daemon(opened, configuration.node, configuration.parts, now)
             if not offline:
                 yield from _of_mailboxes(configuration, opened)
             yield from machine.hooks(opened, [hook.name for hook in settings.hook])

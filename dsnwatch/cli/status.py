@@ -14,8 +14,10 @@ from dsnwatch.rfc.date import rfc3339
 from dsnwatch.shown import alert_dict
 
 if TYPE_CHECKING:
-    from dsnwatch.metrics import MailboxFigures
-    from dsnwatch.store import PartFigures
+    from collections.abc import Sequence
+
+    from dsnwatch.metrics import DaemonFigures, MailboxFigures
+    from dsnwatch.store import PartFigures, Totals
 
 SILENT = timedelta(minutes=3)
 """A daemon that wrote nothing down for so long does not run: it does so every minute."""
@@ -25,13 +27,15 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.command(
     short_help="Say how the daemon and its mailboxes fare.",
-    help="Say what is in the store, and how each mailbox of the daemon fares: lag, messages and "
-    "the last error, as the daemon wrote them down last; then what is the matter and what is held "
-    "for a person. Exit status 1: a mailbox fails, or its "
-    "daemon does not run.",
+    help="Say what is in the store, which daemons run on it and what they do, and how each mailbox "
+    "fares: lag, messages and the last error, as the daemon wrote them down last; then what is the "
+    "matter and what is held for a person. Exit status 1: a mailbox fails, or a daemon does not "
+    "run.",
     epilog="""\b
     In the morning:
       dsnwatch status
+    For a program:
+      dsnwatch status --json
     """,
 )
 def status(
@@ -42,37 +46,32 @@ def status(
     config: ConfigOption = None,
     verbose: VerboseOption = False,
 ) -> int:
-    """Print the totals, then a row a mailbox and its error."""
+    """Print the totals, then a row a daemon, and a row a mailbox with its error."""
     from dsnwatch.alerting import alerts_and_holds  # noqa: PLC0415  not for --help
-    from dsnwatch.metrics import MailboxFigures  # noqa: PLC0415  likewise
+    from dsnwatch.metrics import DaemonFigures, MailboxFigures  # noqa: PLC0415  likewise
 
     place = Place(ctx, config=config, store=store, verbose=verbose)
     now = datetime.now(UTC)
     with place.store() as opened:
         totals = opened.counts(now)
         said = opened.figures()
+        daemons = [(each, DaemonFigures.from_json(each.figures)) for each in opened.daemons()]
         matters = alerts_and_holds(opened)
     found = [(each, MailboxFigures.from_json(each.figures)) for each in said]
-    wrong = any(_state(each, figures, now) not in WELL for each, figures in found)
+    # What `--store` names may be a copy, or another machine's: then there is none to be missed.
+    missed = not daemons and store is None and bool(place.configuration.parts)
+    states = [_state_of_daemon(each, now) for each, _ in daemons]
+    states += [_state(each, figures, now) for each, figures in found]
+    wrong = missed or not WELL.issuperset(states)
     if as_json:
-        for each, figures in found:
-            json_line(_as_dict(each, figures, now))
-        for entry in matters:
-            json_line(alert_dict(entry))
+        rows = [_daemon_as_dict(each, daemon, now) for each, daemon in daemons]
+        rows += [_as_dict(each, figures, now) for each, figures in found]
+        for row in [*rows, *map(alert_dict, matters)]:
+            json_line(row)
         return int(wrong)
-    fields(
-        {
-            "messages": f"{totals.messages:,}",
-            "events": f"{totals.events:,}",
-            "suppressions": f"{totals.suppressions:,}",
-            "held": f"{totals.held:,}; see `dsnwatch holds list`" if totals.held else "",
-            "backscatter": f"{totals.backscatter:,}" if totals.backscatter else "",
-            "in quarantine": f"{totals.quarantined:,}",
-        }
-    )
+    _show_totals(totals)
     line()
-    if not found:
-        line("no mailbox is watched; `dsnwatch run` does it, see `dsnwatch docs mailboxes`")
+    _show_daemons(daemons, now, missed=missed)
     table(COLUMNS, (_row(each, figures, now) for each, figures in found))
     for _, figures in found:
         if figures.last_error:
@@ -83,6 +82,38 @@ def status(
         table(ALERTS, map(alert_row, matters))
     return int(wrong)
 
+
+def _show_totals(totals: "Totals") -> None:
+    fields(
+        {
+            "messages": f"{totals.messages:,}",
+            "events": f"{totals.events:,}",
+            "suppressions": f"{totals.suppressions:,}",
+            "held": f"{totals.held:,}; see `dsnwatch holds list`" if totals.held else "",
+            "backscatter": f"{totals.backscatter:,}" if totals.backscatter else "",
+            "in quarantine": f"{totals.quarantined:,}",
+        }
+    )
+
+
+def _show_daemons(
+    daemons: "Sequence[tuple[PartFigures, DaemonFigures]]", now: datetime, *, missed: bool
+) -> None:
+    if missed:
+        line("no daemon runs; start it: `systemctl start dsnwatch`, or `dsnwatch run`")
+    elif not daemons:
+        line("no daemon runs on it; see `dsnwatch docs operations`")
+    if table(DAEMONS, (_daemon_row(each, daemon, now) for each, daemon in daemons)):
+        line()
+
+
+DAEMONS = (
+    Column("daemon", 16),
+    Column("state", 6),
+    Column("since", 16),
+    Column("version", 7),
+    Column("runs"),
+)
 
 COLUMNS = (
     Column("mailbox"),
@@ -95,12 +126,44 @@ COLUMNS = (
     Column("as of", 16),
 )
 
-WELL = {"connected", "away"}
-"""What a mailbox may be without anything being wrong; polled ones are away between."""
+WELL = {"connected", "away", "runs"}
+"""What may be without anything being wrong; mailboxes that are polled are away between."""
+
+
+def _is_silent(said: "PartFigures", now: datetime) -> bool:
+    return now - said.at > SILENT
+
+
+def _state_of_daemon(said: "PartFigures", now: datetime) -> str:
+    return "silent" if _is_silent(said, now) else "runs"
+
+
+def _daemon_row(said: "PartFigures", daemon: "DaemonFigures", now: datetime) -> tuple[str, ...]:
+    return (
+        said.node,
+        _state_of_daemon(said, now),
+        minute(daemon.started_at),
+        daemon.version,
+        ", ".join(daemon.parts),
+    )
+
+
+def _daemon_as_dict(
+    said: "PartFigures", daemon: "DaemonFigures", now: datetime
+) -> dict[str, object]:
+    return {
+        "node": said.node,
+        "at": rfc3339(said.at),
+        "daemon": said.node,
+        "state": _state_of_daemon(said, now),
+        "version": daemon.version,
+        "started_at": rfc3339(daemon.started_at),
+        "parts": list(daemon.parts),
+    }
 
 
 def _state(said: "PartFigures", figures: "MailboxFigures", now: datetime) -> str:
-    if now - said.at > SILENT:
+    if _is_silent(said, now):
         return "silent"
     if figures.failing:
         return "failing"
@@ -109,7 +172,7 @@ def _state(said: "PartFigures", figures: "MailboxFigures", now: datetime) -> str
 
 def _lag(said: "PartFigures", figures: "MailboxFigures", now: datetime) -> timedelta:
     """Give the lag; where the daemon is silent, at least for how long it has been."""
-    silent = now - said.at if now - said.at > SILENT else timedelta()
+    silent = now - said.at if _is_silent(said, now) else timedelta()
     return max(figures.lag(now), silent)
 
 

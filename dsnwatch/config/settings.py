@@ -152,6 +152,22 @@ class Configuration:
         """Where API and pages are served; None where nothing says `[web]`."""
         return self.settings.web if "web" in self.settings.model_fields_set else None
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a daemon runs because it is asked for, by the names it gives to its parts."""
+        asked = self.settings
+        several = {"listener": asked.listener, "lookup": asked.lookup, "export": asked.export}
+        return (
+            *(f"hook {each.name}" for each in asked.hook),
+            *(f"mailbox {each.name}" for each in asked.mailbox),
+            *(
+                f"{kind} {n + 1}"
+                for kind, sections in several.items()
+                for n in range(len(sections))
+            ),
+            *(("web",) if self.web else ()),
+        )
+
     def rules_directory(self) -> Path | None:
         """Get the folder with the user's own rules; None where there is none.
 

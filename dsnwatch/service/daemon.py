@@ -2,7 +2,7 @@
 
 The main thread is an asyncio loop with the parts that serve sockets (`LoopPart`). What blocks has a
 thread of its own (`ThreadPart`): each mailbox, the outbox, and the inbox, which alone writes what
-comes in. To plug in something new, add a planner to `service_plans.py`.
+comes in. To plug in something new, add a planner to `plans.py`.
 
 The end (SIGTERM, SIGINT): no new mail is taken, what was taken is committed and answered for, then
 the outbox stops, then the store is closed. What has not ended by then is left: nobody was told that
@@ -23,11 +23,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dsnwatch import __version__
 from dsnwatch.assistant import COLLECT_AFTER
 from dsnwatch.errors import DsnwatchError, StoreError
 from dsnwatch.inbox import Inbox
 from dsnwatch.mailboxes import watcher_of
-from dsnwatch.metrics import MailboxFigures
+from dsnwatch.metrics import DaemonFigures, MailboxFigures
 from dsnwatch.service.parts import (
     Figuring,
     Loaded,
@@ -83,7 +84,8 @@ class Service:
         self._reload = asyncio.Event()
         self._stuck: list[str] = []
         self._said = ""
-        self._written: dict[str, MailboxFigures] | None = None
+        self._started_at = datetime.now(UTC)
+        self._written: tuple[DaemonFigures | None, dict[str, MailboxFigures]] | None = None
         self._written_at = 0.0
         self._saying: asyncio.Task[None] | None = None
 
@@ -145,23 +147,26 @@ class Service:
     async def _say(self) -> None:
         """Tell systemd and `dsnwatch status` how all is, where that has changed."""
         figures = self.figures
-        if (state := status(list(figures.values()), datetime.now(UTC))) != self._said:
+        if (state := status(list(figures.values()), datetime.now(UTC), self._parts)) != self._said:
             self._said = state
             notify(f"STATUS={state}")
         silent = time.monotonic() - self._written_at
-        if figures != self._written or silent > SAY_ANYWAY.total_seconds():
-            await apart(partial(self._write, figures))
+        ours = DaemonFigures(__version__, self._started_at, tuple(self._parts))
+        if (ours, figures) != self._written or silent > SAY_ANYWAY.total_seconds():
+            await apart(partial(self._write, figures, ours))
             await in_time(self._stop.wait(), SAY_FIGURES)
 
-    def _write(self, figures: Mapping[str, MailboxFigures]) -> None:
+    def _write(
+        self, figures: Mapping[str, MailboxFigures], ours: DaemonFigures | None = None
+    ) -> None:
         try:
             with self._store.write(beside=True) as writer:
                 texts = {name: each.to_json() for name, each in figures.items()}
-                writer.say_figures(datetime.now(UTC), texts)
+                writer.say_figures(datetime.now(UTC), texts, ours.to_json() if ours else None)
         except StoreError as error:
             log.debug("figures are not written down: %s", error)  # whoever stores mail complains
         else:
-            self._written, self._written_at = dict(figures), time.monotonic()
+            self._written, self._written_at = (ours, dict(figures)), time.monotonic()
 
     async def _take_over(self) -> None:
         """Read everything anew; where something is wrong with it, all stays as it was."""
@@ -273,10 +278,10 @@ def sweep_once(loaded: Loaded, index: int, store: "Store") -> MailboxFigures:
     return watcher.figures
 
 
-def status(figures: Sequence[MailboxFigures], now: datetime) -> str:
-    """Say in a line how the mailboxes fare, for `systemctl status`."""
+def status(figures: Sequence[MailboxFigures], now: datetime, parts: Iterable[str] = ()) -> str:
+    """Say in a line how the mailboxes fare, or what else runs, for `systemctl status`."""
     if not figures:
-        return "no mailboxes"
+        return ", ".join(parts) or "nothing to watch"
     lag = max(each.lag(now) for each in figures)
     last = max((each.last_message_at for each in figures if each.last_message_at), default=None)
     told = [

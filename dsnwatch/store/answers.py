@@ -124,7 +124,7 @@ class PartFigures:
     """How a part of a daemon fares, as it said last.
 
     Attributes:
-        name: The part: `mailbox bounces`.
+        name: The part: `mailbox bounces`; or `daemon`, of itself (`metrics.DaemonFigures`).
         node: The machine.
         at: When it said so.
         figures: A JSON object.

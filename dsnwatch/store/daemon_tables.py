@@ -15,6 +15,10 @@ class CursorRow(SQLModel, table=True):
     node: str = Field(sa_type=Text)
 
 
+DAEMON = "daemon"
+"""The name of what a daemon says of itself, and not of a part."""
+
+
 class FiguresRow(SQLModel, table=True):
     """How a part of a daemon fares, as it said last: `dsnwatch status` reads it."""
 
@@ -22,7 +26,7 @@ class FiguresRow(SQLModel, table=True):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     name: str = Field(primary_key=True, sa_type=Text)
-    """The part: `mailbox bounces`."""
+    """The part: `mailbox bounces`; or `DAEMON`."""
     node: str = Field(primary_key=True, sa_type=Text)
     at: int = Field(sa_type=BigInteger)
     figures: str = Field(sa_type=Text)

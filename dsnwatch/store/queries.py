@@ -30,7 +30,7 @@ from dsnwatch.store.answers import (
     SuppressionFilter,
 )
 from dsnwatch.store.connections import reading
-from dsnwatch.store.daemon_tables import FIGURES
+from dsnwatch.store.daemon_tables import DAEMON, FIGURES
 from dsnwatch.store.forgotten import NOBODY, Forgotten
 from dsnwatch.store.rows import (
     event_of,
@@ -211,7 +211,14 @@ class Queries:
 
     def figures(self) -> list[PartFigures]:
         """Tell how the parts of each daemon fare, as they said last."""
-        statement = select(FIGURES).order_by(FIGURES.c.node, FIGURES.c.name)
+        return self._figures(FIGURES.c.name != DAEMON)
+
+    def daemons(self) -> list[PartFigures]:
+        """Tell what each daemon that has not ended said last of itself."""
+        return self._figures(FIGURES.c.name == DAEMON)
+
+    def _figures(self, which: ColumnElement[bool]) -> list[PartFigures]:
+        statement = select(FIGURES).where(which).order_by(FIGURES.c.node, FIGURES.c.name)
         with reading(self._engine, self._where) as connection:
             return [
                 PartFigures(row["name"], row["node"], from_micros(row["at"]), row["figures"])

@@ -19,7 +19,7 @@ from dsnwatch.model import Action, Kind, RawMessage
 from dsnwatch.records import News, PastEvent, StoredEvent, StoredMessage
 from dsnwatch.store.alerts import AlertWrites
 from dsnwatch.store.answers import QuarantineItem
-from dsnwatch.store.daemon_tables import CURSOR, FIGURES, LEASE
+from dsnwatch.store.daemon_tables import CURSOR, DAEMON, FIGURES, LEASE
 from dsnwatch.store.deliveries import (
     Deliveries,
     into_lanes,
@@ -276,19 +276,27 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
         }
         self._put(CURSOR, [row])
 
-    def say_figures(self, at: datetime, figures: Mapping[str, str]) -> None:
-        """Say how the parts of this machine's daemon fare; what it said before is replaced.
+    def say_figures(
+        self, at: datetime, figures: Mapping[str, str], daemon: str | None = None
+    ) -> None:
+        """Say how this machine's daemon and its parts fare; what it said before is replaced.
 
         Args:
             at: Now.
             figures: A JSON object a part, by its name.
+            daemon: A JSON object of itself; None where it ends.
         """
         self._connection.execute(delete(FIGURES).where(FIGURES.c.node == self._node))
+        said = {**figures, DAEMON: daemon} if daemon else figures
         rows: list[Row] = [
             {"name": storable(name), "node": self._node, "at": to_micros(at), "figures": text}
-            for name, text in figures.items()
+            for name, text in said.items()
         ]
         self._add(FIGURES, rows)
+
+    def sweep_figures(self, before: datetime) -> None:
+        """Forget daemons that have said nothing since then."""
+        self._connection.execute(delete(FIGURES).where(FIGURES.c.at < to_micros(before)))
 
     def sweep_raw(self, before: datetime) -> int:
         """Let go of the octets of messages stored before a moment; their facts stay.

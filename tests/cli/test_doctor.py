@@ -3,16 +3,18 @@
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import dsnwatch
 from dsnwatch.checkup import Finding, Health
-from dsnwatch.checkup.machine import clock, disk, store_of
+from dsnwatch.checkup.machine import clock, daemon, disk, store_of
 from dsnwatch.checkup.published import dkim, dmarc, spf, takes_bounces
 from dsnwatch.lookup.resolver import Answer, Asking, Resolver
-from dsnwatch.metrics import MailboxFigures
+from dsnwatch.metrics import DaemonFigures, MailboxFigures
 from dsnwatch.store import HookState, open_store
 from tests.servers.dns import BROKEN, a_dns_server
 from tests.store.builders import a_message
@@ -233,3 +235,30 @@ def test_no_answer_is_nobodys_fault() -> None:
     with pytest.raises(StopIteration) as end:
         asking.send(Answer(None))
     assert end.value.value[0].health is Health.LOOK
+
+
+@pytest.mark.parametrize(
+    ("said", "health", "says"),
+    [
+        (((), "", 30), Health.WRONG, "nothing does of listener 1, web"),
+        ((("listener 1", "web", "alerts"), dsnwatch.__version__, 0), Health.OK, "runs"),
+        ((("listener 1", "web"), dsnwatch.__version__, 30), Health.WRONG, "does not run"),
+        ((("listener 1", "alerts"), dsnwatch.__version__, 0), Health.LOOK, "but not web"),
+        ((("listener 1", "web"), "0.0.1", 0), Health.LOOK, "but as 0.0.1"),
+    ],
+)
+def test_daemon_runs_what_it_is_asked_for(
+    tmp_path: Path, said: tuple[tuple[str, ...], str, int], health: Health, says: str
+) -> None:
+    now = datetime.now(UTC)
+    parts, version, minutes = said
+    with closing(open_store(str(tmp_path / "a.db"), node="mx1")) as store:
+        if parts:
+            figures = DaemonFigures(version, now, parts).to_json()
+            with store.write() as writer:
+                writer.say_figures(now - timedelta(minutes=minutes), {}, figures)
+        (found,) = daemon(store, "mx1", ("listener 1", "web"), now)
+        assert [*daemon(store, "mx1", (), now)] == [], "imports need no daemon"
+    assert found.health is health
+    assert says in found.says
+    assert bool(found.cure) is (health is not Health.OK)

@@ -152,20 +152,31 @@ def test_unknown_mailbox_is_told_with_those_there_are(said: Said) -> None:
 
 def test_status_without_a_daemon_says_how_to_have_one(said: Said) -> None:
     status, out, _ = said("status")
+    assert status == 1, "a mailbox is configured, and nobody watches it"
+    assert "no daemon runs; start it: `systemctl start dsnwatch`" in out
+
+
+def test_status_of_a_store_that_is_named_misses_no_daemon(said: Said, tmp_path: Path) -> None:
+    said("status")
+    status, out, _ = said("status", "--store", f"sqlite:///{tmp_path}/dsnwatch.db")
     assert status == 0
-    assert "`dsnwatch run` does it" in out
+    assert "no daemon runs on it" in out
 
 
+DAEMON = {"version": "1.0", "started_at": "2026-03-01T12:00:00+00:00", "parts": ["mailbox bounces"]}
 FIGURES = {"name": "bounces", "connected": True, "seen": 1204, "stored": 1200, "waits": False}
 
 
 def write_down(folder: Path, figures: dict[str, object], minutes_ago: int = 0) -> None:
     """Write figures down as a daemon does."""
     with closing(sqlite3.connect(folder / "dsnwatch.db")) as connection, connection:
-        connection.execute(
-            "INSERT OR REPLACE INTO figures VALUES ('mailbox bounces', 'here', "
+        connection.executemany(
+            "INSERT OR REPLACE INTO figures VALUES (?, 'here', "
             "(strftime('%s') - ? * 60) * 1000000, ?)",
-            (minutes_ago, json.dumps(figures)),
+            [
+                ("mailbox bounces", minutes_ago, json.dumps(figures)),
+                ("daemon", minutes_ago, json.dumps(DAEMON)),
+            ],
         )
 
 
@@ -175,6 +186,7 @@ def test_status_shows_each_mailbox(said: Said, tmp_path: Path) -> None:
     status, out, _ = said("status")
     assert status == 0
     assert "connected      0 s     1,204     1,200" in out
+    assert "here              runs    2026-03-01 12:00  1.0      mailbox bounces" in out
 
 
 def test_status_says_what_fails(said: Said, tmp_path: Path) -> None:
@@ -186,13 +198,14 @@ def test_status_says_what_fails(said: Said, tmp_path: Path) -> None:
     assert "failing" in out
     assert "login refused" in out
     status, out, _ = said("status", "--json")
-    assert (status, json.loads(out)["state"]) == (1, "failing")
+    daemon, mailbox = map(json.loads, out.splitlines())
+    assert (status, daemon["state"], mailbox["state"]) == (1, "runs", "failing")
 
 
 def test_status_sees_a_daemon_that_is_gone(said: Said, tmp_path: Path) -> None:
     said("status")
     write_down(tmp_path, FIGURES, minutes_ago=10)
     status, out, _ = said("status", "--json")
-    found = json.loads(out)
-    assert (status, found["state"]) == (1, "silent")
+    daemon, found = map(json.loads, out.splitlines())
+    assert (status, daemon["state"], found["state"]) == (1, "silent", "silent")
     assert found["lag_seconds"] >= 600

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dsnwatch.config import loading
 from dsnwatch.config.document import ConfigFile
 from dsnwatch.config.settings import Configuration, Settings
 from dsnwatch.errors import DsnwatchError, UnavailableError
@@ -20,6 +21,7 @@ from dsnwatch.reading.reader import Reader
 from dsnwatch.service import daemon
 from dsnwatch.service.daemon import Service
 from dsnwatch.service.parts import Loaded, LoopPart, Planned, Running, ThreadPart
+from dsnwatch.service.plans import PLANNERS
 from tests.imap.builders import a_store
 
 
@@ -212,3 +214,20 @@ def test_notify_writes_to_systemd_and_to_nobody_else(
     daemon.notify("nobody listens there either")
     monkeypatch.delenv("NOTIFY_SOCKET")
     daemon.notify("nobody wants to know")
+
+
+def test_parts_have_the_names_that_the_configuration_gives_them(tmp_path: Path) -> None:
+    path = tmp_path / "dsnwatch.toml"
+    path.write_text(
+        '[[mailbox]]\nname = "m"\nhost = "127.0.0.1"\ntls = "none"\nuser = "u"\n'
+        'password_file = "p"\n[[listener]]\nlisten = ["127.0.0.1:2525"]\n'
+        'domains = ["bounce.example.org"]\n[[hook]]\nname = "crm"\nkind = "exec"\n'
+        'command = ["/bin/true"]\n[[lookup]]\nkind = "policy"\nlisten = "127.0.0.1:9991"\n'
+        '[[lookup]]\nkind = "socketmap"\nlisten = "127.0.0.1:9992"\n[[export]]\nkind = "postfix"\n'
+        'path = "suppressed"\n[web]\n'
+    )
+    (tmp_path / "p").write_text("secret")
+    loaded = loading.load(path)
+    planned = {each.name for planner in PLANNERS for each in planner(loaded)}
+    assert planned - {*loaded.parts} == {"alerts", "keeping"}, "these are nobody's wish"
+    assert {*loaded.parts} <= planned

@@ -242,7 +242,7 @@ def test_daemon_ends_in_time_though_another_program_holds_the_store(
 ) -> None:
     place.configure(account)
     with place.running() as daemon:
-        until(lambda: place.count("figures") == 1, place.said)
+        until(lambda: place.count("figures") == 2, place.said)
         with closing(sqlite3.connect(place.folder / "dsnwatch.db")) as other:
             other.execute("BEGIN IMMEDIATE")
             account.deliver([a_bounce(1)])

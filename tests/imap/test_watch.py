@@ -254,4 +254,4 @@ def test_status_names_what_fails() -> None:
         "1 of 2 mailboxes connected; lag 0 s; 6 stored; last message 2026-03-01 12:00:00Z; "
         "mailbox 'b': no"
     )
-    assert status([], NOW) == "no mailboxes"
+    assert status([], NOW, ["listener 1", "alerts"]) == "listener 1, alerts"
