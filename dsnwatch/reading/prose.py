@@ -269,11 +269,14 @@ def about(text: str, address: str) -> str:
     """Find what a report's text says of one recipient.
 
     Returns:
-        The lines from the one that names him up to an empty line or to one that begins with
-        another address; the whole text up to its cap where those lines say nothing more, or none
-        names him; "" for no text.
+        The lines from the one that names him, be it by his local part alone, up to an empty line
+        or to one that begins with another address; the whole text up to its cap where those lines
+        say nothing more, or none names him; "" for no text.
     """
-    at = text.find(address) if address and text else -1
+    name, at = address, text.find(address) if address and text else -1
+    if at < 0 and "@" in address and text:
+        name = address.partition("@")[0]
+        at = text.find(f"\n{name}\n") + 1 or -1
     if at < 0:
         return text[:MAX_PROSE]
     start = text.rfind("\n", 0, at) + 1
@@ -283,7 +286,7 @@ def about(text: str, address: str) -> str:
             break
         said += "\n" + line
     block = said.strip()
-    return block if len(block) > len(address) + _SAYS_MORE else text[:MAX_PROSE]
+    return block if len(block) > len(name) + _SAYS_MORE else text[:MAX_PROSE]
 
 
 _SUBJECT = re.compile(

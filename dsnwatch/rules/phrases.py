@@ -61,6 +61,8 @@ def flatten(text: str) -> str:
     the first.
     """
     text = lowered(text[:MAX_TEXT])
+    if "..." in text:  # "anne@example.org...User unknown": no name of a host has them
+        text = text.replace("...", "... ")
     words = text.split()
     if "@" in text:
         words = [word if "@" not in word else _MASK.sub("{addr}", word) for word in words]
