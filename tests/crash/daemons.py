@@ -1,6 +1,8 @@
 """Several daemons on one PostgreSQL, killed and added while mail comes in at all of them.
 
 On demand, larger: `python -m tests.crash.daemons --daemons 1 2 4 --messages 3000 --seconds 60`.
+What they take in and what a bounce costs is to be seen where none is killed and nobody waits:
+`--pause 0 --seconds 0`.
 """
 
 import argparse
@@ -28,7 +30,9 @@ from tests.servers.dovecot import PASSWORD, Account, Dovecot, a_port
 from tests.servers.postgresql import Server
 from tests.servers.postgresql import running as a_server
 
-PATIENCE = 60.0
+PATIENCE, A_MESSAGE = 60.0, 0.1
+"""Seconds that all may take, and that each message may take besides."""
+TICKS = os.sysconf("SC_CLK_TCK")
 HARD, SOFT, LISTED = "bounce.hard", "bounce.soft", "suppression.added"
 
 
@@ -39,7 +43,7 @@ class Plan:
     Attributes:
         messages: Bounces that are made; half come by SMTP, half lie in a mailbox, and some in both.
         seconds: How long they are handed in for, at least.
-        pause: Seconds between two kills.
+        pause: Seconds between two kills; 0 is none.
     """
 
     daemons: int
@@ -56,6 +60,8 @@ class Result:
     Attributes:
         losses: What is missing, double or too much, a sentence each.
         again: Events that a hook was told more than once, under the id they had.
+        took: Seconds from the first message until all were stored.
+        spent: Seconds of processor that the daemons took meanwhile, without their starts.
     """
 
     plan: Plan
@@ -63,6 +69,7 @@ class Result:
     mailbox_moved: int = 0
     again: int = 0
     took: float = 0.0
+    spent: float = 0.0
     losses: list[str] = field(default_factory=list)
 
 
@@ -71,10 +78,12 @@ class Daemon:
 
     Attributes:
         port: Where it listens.
+        begun: What it had spent when it first took something; None before that.
     """
 
     def __init__(self, folder: Path, node: str, said: dict[str, object]) -> None:
         self.port = a_port()
+        self.begun: float | None = None
         path = folder / f"{node}.toml"
         path.write_text(CONFIGURATION.format(node=node, smtp=self.port, folder=folder, **said))
         self.log = folder / f"{node}.log"
@@ -91,10 +100,23 @@ class Daemon:
         assert self._process.poll() is None, self.log.read_text()
         return ": ready: " in self.log.read_text()
 
-    def kill(self) -> None:
-        """End it at once."""
+    @property
+    def spent(self) -> float:
+        """Seconds of processor it has taken, with its processes that ended."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / TICKS
+
+    def begin(self) -> None:
+        """What it spends from now on it spends on mail."""
+        if self.begun is None:
+            self.begun = self.spent
+
+    def kill(self) -> float:
+        """End it at once; tells what it had spent on mail."""
+        spent = 0.0 if self.begun is None else self.spent - self.begun
         self._process.kill()
         self._process.wait(30)
+        return spent
 
 
 class Several:
@@ -123,6 +145,7 @@ class Several:
             daemon = self._chance.choice(self.daemons)
             try:
                 with smtplib.SMTP("127.0.0.1", daemon.port, "client.test", 20) as client:
+                    daemon.begin()
                     client.sendmail("", ["bounces@bounce.test"], made.data.replace(b"\n", b"\r\n"))
             except (OSError, smtplib.SMTPException):
                 self.waiting.put(made)
@@ -130,16 +153,17 @@ class Several:
             finally:
                 self.waiting.task_done()
 
-    def kill_one(self) -> None:
-        """Kill one at once, and put a new one in its place."""
+    def kill_one(self) -> float:
+        """Kill one at once, and put a new one in its place; tells what it had spent on mail."""
         place = self._chance.randrange(len(self.daemons))
-        self.daemons[place].kill()
+        spent = self.daemons[place].kill()
         self.daemons[place] = self.another()
+        return spent
 
 
 def run(plan: Plan, server: Server) -> Result:
     """Do what is planned, and compare what went in with what is there."""
-    result, ledger, began = Result(plan), Ledger(), time.monotonic()
+    result, ledger = Result(plan), Ledger()
     url = server.a_store()
     with TemporaryDirectory() as name, Dovecot.running() as dovecot, a_receiver() as receiver:
         folder, account = Path(name), dovecot.a_user()
@@ -152,8 +176,14 @@ def run(plan: Plan, server: Server) -> Result:
         with _sending(several):
             try:
                 _until(lambda: all(each.is_ready() for each in several.daemons), "nobody is ready")
+                for each in several.daemons:
+                    each.begin()
+                began = time.monotonic()
                 _feed(several, account, ledger, plan, result)
-                _come_to_rest(several, account, ledger, url)
+                _all_in(several, account, ledger, url)
+                result.took = time.monotonic() - began
+                result.spent += sum(each.spent - (each.begun or 0) for each in several.daemons)
+                _all_told(url)
             except AssertionError as error:
                 said_last = [each.log.read_text()[-1000:] for each in several.daemons]
                 raise AssertionError("\n".join([str(error), *said_last])) from error
@@ -163,7 +193,6 @@ def run(plan: Plan, server: Server) -> Result:
                     each.kill()
         for request in receiver.requests:
             ledger.hear(request.body)
-    result.took = time.monotonic() - began
     result.mailbox_moved = int(str(asked(url, "SELECT max(token) FROM lease")[0][0] or 0)) - 1
     result.again = sum(times - 1 for times in ledger.told.values())
     result.losses = compare(ledger, url)
@@ -194,8 +223,8 @@ def _feed(several: Several, account: Account, ledger: Ledger, plan: Plan, result
             account.deliver([each.data])
         if each.way == "direct" or number % 10 == 1:  # some are told twice, by both ways
             several.waiting.put(each)
-        if time.monotonic() - killed > plan.pause:
-            several.kill_one()
+        if plan.pause and time.monotonic() - killed > plan.pause:
+            result.spent += several.kill_one()
             result.kills += 1
             killed = time.monotonic()
         behind = start + plan.seconds * number / plan.messages - time.monotonic()
@@ -203,24 +232,29 @@ def _feed(several: Several, account: Account, ledger: Ledger, plan: Plan, result
             time.sleep(behind)
 
 
-def _come_to_rest(several: Several, account: Account, ledger: Ledger, url: str) -> None:
-    """Wait until everything is taken in and told.
-
-    Those who were killed hold leases of lanes for a minute more; here that minute is over at once.
-    """
+def _all_in(several: Several, account: Account, ledger: Ledger, url: str) -> None:
+    """Wait until everything is taken in."""
     expected = len(ledger.inputs)
-    _until(lambda: several.waiting.unfinished_tasks == 0, "not all has its 250")
+    _until(lambda: several.waiting.unfinished_tasks == 0, "not all has its 250", expected)
     stored = "SELECT count(*) FROM message"
     _until(
         lambda: account.is_empty() and asked(url, stored) == [(expected,)],
         "the mailbox is not empty, or not all is stored",
+        expected,
     )
+
+
+def _all_told(url: str) -> None:
+    """Wait until everything is told.
+
+    Those who were killed hold leases of lanes for a minute more; here that minute is over at once.
+    """
     done(url, "UPDATE lane SET due = 0")
     _until(lambda: asked(url, "SELECT count(*) FROM outbox") == [(0,)], "not all is told")
 
 
-def _until(reached: Callable[[], bool], lacking: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _until(reached: Callable[[], bool], lacking: str, messages: int = 0) -> None:
+    deadline = time.monotonic() + PATIENCE + messages * A_MESSAGE
     while not reached():
         if time.monotonic() > deadline:
             raise AssertionError(lacking)
@@ -264,10 +298,11 @@ def compare(ledger: Ledger, url: str) -> list[str]:
 
 def table(results: Sequence[Result]) -> str:
     """Lay results out."""
-    lines = ["daemons  killed  taken over  messages  told twice  losses  seconds"]
+    lines = ["daemons  killed  taken over  messages  told twice  losses  a second  ms each"]
     lines += [
         f"{one.plan.daemons:7}  {one.kills:6}  {one.mailbox_moved:10}  {one.plan.messages:8}"
-        f"  {one.again:10}  {len(one.losses):6}  {one.took:7.1f}"
+        f"  {one.again:10}  {len(one.losses):6}  {one.plan.messages / one.took:8.0f}"
+        f"  {one.spent / one.plan.messages * 1000:7.1f}"
         for one in results
     ]
     return "\n".join([*lines, *(loss for one in results for loss in one.losses)])
@@ -279,10 +314,11 @@ def main() -> None:
     parser.add_argument("--daemons", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--pause", type=float, default=0.8, help="seconds between kills; 0: none")
     asked_for = parser.parse_args()
     with a_server() as server:
         results = [
-            run(Plan(daemons, asked_for.messages, asked_for.seconds), server)
+            run(Plan(daemons, asked_for.messages, asked_for.seconds, asked_for.pause), server)
             for daemons in asked_for.daemons
         ]
     sys.stdout.write(table(results) + "\n")
