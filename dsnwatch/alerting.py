@@ -152,7 +152,8 @@ def sendings(store: "Store", section: "AlertsSection", now: datetime) -> Iterato
     length = section.window // HOUR
     this_hour = (now - _EPOCH) // HOUR
     days = Span.last(section.campaign_window, now).days
-    for stream, last in sorted(store.last_sent_hours().items()):
+    first = min(this_hour - length, days.hours[0])
+    for stream, last in sorted(store.last_sent_hours(first).items()):
         only = {Dimension.STREAM: stream}
         if this_hour - last <= length:
             end = min(last, this_hour) + 1
@@ -290,8 +291,9 @@ def part_of(configuration: "Configuration", store: "Store") -> AlertingPart:
     """
 
     def fold() -> None:
-        with store.write() as writer:
-            writer.fold_tallies()
+        if store.too_many_parts():  # read first: nobody has to wait while all days are looked at
+            with store.write() as writer:
+                writer.fold_tallies()
 
     settings = configuration.settings
     alerting = Alerting(

@@ -27,6 +27,7 @@ from dsnwatch.store.figure_tables import (
 from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.sign_tables import SENT_COUNT
 from dsnwatch.store.tables import SUPPRESSION
+from dsnwatch.store.tallies_anew import FULL, PARTS_AT_MOST
 from dsnwatch.store.tally import BACKSCATTER, QUARANTINED
 from dsnwatch.store.values import from_micros, storable
 from dsnwatch.store.wanted import active
@@ -207,13 +208,25 @@ class FigureQueries:
             held=held or 0,
         )
 
-    def last_sent_hours(self) -> dict[str, int]:
-        """Find the last hour (since 1970) of which is known what was sent, by stream."""
-        statement = select(SENT_COUNT.c.stream, func.max(SENT_COUNT.c.hour)).group_by(
-            SENT_COUNT.c.stream
+    def last_sent_hours(self, since: int) -> dict[str, int]:
+        """Find the last hour of which is known what was sent, by stream.
+
+        Args:
+            since: The first hour to look at (since 1970); streams that fell silent before are left
+                out, so that years of them cost nothing.
+        """
+        statement = (
+            select(SENT_COUNT.c.stream, func.max(SENT_COUNT.c.hour))
+            .where(SENT_COUNT.c.hour >= since)
+            .group_by(SENT_COUNT.c.stream)
         )
         with reading(self._engine, self._where) as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def too_many_parts(self) -> bool:
+        """Say whether some day has more domains or campaigns than are kept by name."""
+        with reading(self._engine, self._where) as connection:
+            return connection.execute(FULL, {"most": PARTS_AT_MOST}).first() is not None
 
     def fingerprints(
         self,

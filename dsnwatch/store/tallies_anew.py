@@ -78,7 +78,7 @@ def _write_said(connection: Connection, tally: Tally) -> None:
 
 def fold(connection: Connection) -> int:
     """Put the smallest parts of days that have too many together; counts such days."""
-    full = connection.execute(_FULL, {"most": PARTS_AT_MOST}).all()
+    full = connection.execute(FULL, {"most": PARTS_AT_MOST}).all()
     for dimension, day in full:
         asked = {"dimension": dimension, "day": day, "kept": PARTS_KEPT}
         connection.execute(_FOLD, asked)
@@ -162,10 +162,11 @@ _UNSAID = text(
     "(SELECT 1 FROM fingerprint_day WHERE fingerprint_day.id = fingerprint.id)"
 )
 _COUNT = text("SELECT count(*) FROM event WHERE occurred_at >= :at")
-_FULL = text(
+FULL = text(
     "SELECT dimension, day FROM tally_part GROUP BY dimension, day "
     "HAVING count(*) > :most AND count(DISTINCT part) > :most"
 )
+"""The days with more parts than `most`; looks at all there are, a second in years of them."""
 _SMALL = (
     "dimension = :dimension AND day = :day AND part <> '*' AND part NOT IN ("
     "SELECT part FROM tally_part WHERE dimension = :dimension AND day = :day AND part <> '*' "

@@ -306,7 +306,8 @@ def test_rates_need_what_was_sent(tmp_path: Path) -> None:
     assert store.counted(MONTH, {Dimension.STREAM: "news"}).hard_rate == 1 / 50
     by_campaign = dict(store.counted_by(Dimension.CAMPAIGN, MONTH))
     assert by_campaign == {"spring": Counted(sent=50, hard=1, delivered=1)}
-    assert store.last_sent_hours() == {"news": hour, "shop": hour}
+    assert store.last_sent_hours(hour - 1) == {"news": hour, "shop": hour}
+    assert store.last_sent_hours(hour + 1) == {}
 
 
 @both
