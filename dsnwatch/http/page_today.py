@@ -16,6 +16,7 @@ from dsnwatch.http.desk import Desk, Here
 from dsnwatch.http.people import Looks
 from dsnwatch.http.render import capital, length, number, page, query
 from dsnwatch.model import Fault
+from dsnwatch.records import StoredEvent
 from dsnwatch.store import Counted, Dimension, Series, Span
 from dsnwatch.todo import tickets
 
@@ -111,6 +112,7 @@ def today(request: Request, desk: Here, who: Looks) -> HTMLResponse:
         faults=[(name, count, MEANS[Fault(name)]) for name, count in faults.items()],
         changes=_changes(reasons, earlier),
         week=_stacked(by_class, "Failures of seven days by class"),
+        latest=next((each.event.occurred_at for each in _latest(desk)), None),
         week_totals={name: sum(values) for name, values in _layers(by_class).items()},
         mailboxes=[*_mailboxes(desk)],
         listeners=[
@@ -120,6 +122,10 @@ def today(request: Request, desk: Here, who: Looks) -> HTMLResponse:
         ],
         hooks=hooks_of(desk),
     )
+
+
+def _latest(desk: Desk) -> Iterable[StoredEvent]:
+    return desk.store.events(limit=1, newest=True)
 
 
 LINKS = {

@@ -21,7 +21,7 @@ from dsnwatch.http.people import Person, keep
 from dsnwatch.rules import load
 
 HERE = Path(__file__).parent
-_PARTS = re.compile(r"(?=[@+])|(?<=[.=_])")
+_PARTS = re.compile(r"(?=[@+])|(?<=[.=_-])")
 _WEB = re.compile(r"https?://[^\s<>\"']{1,500}")
 
 

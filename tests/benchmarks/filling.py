@@ -216,14 +216,14 @@ _SEEN = (
 _SENT = """
     INSERT INTO sent_count (hour, stream, campaign, messages)
     WITH RECURSIVE h(hour) AS (SELECT ? UNION ALL SELECT hour + 1 FROM h WHERE hour < ?)
-    SELECT hour, stream, 'letter-' || hour % 3 || '-' || hour / ?, 4000 FROM h CROSS
+    SELECT hour, stream, 'letter-' || (hour % 3) || '-' || (hour / ?), 4000 FROM h CROSS
     JOIN (SELECT 'newsletter' AS stream UNION SELECT 'invoices' UNION SELECT 'notices')
 """
 _LISTED = """
     INSERT INTO suppression (address, stream, domain, reason, origin, rule, since, note, node)
     WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < ?),
     d(n, domain) AS (
-        SELECT n, CASE n % 10000 WHEN 9999 THEN ? ELSE 'd' || n % 997 END || '.example.com' FROM n
+        SELECT n, CASE n % 10000 WHEN 9999 THEN ? ELSE 'd' || (n % 997) END || '.example.com' FROM n
     )
     SELECT 'u' || n || '@' || domain, '', domain, CASE n % 10000 WHEN 4999 THEN 'complaint' ELSE
     'user_unknown' END, 'bounce', 'hard', ?, '', 'n1' FROM d ORDER BY 1
