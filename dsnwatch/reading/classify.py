@@ -1,8 +1,8 @@
 """From what a report said of a recipient to what it means: the `Verdict`.
 
 Order of belief: words of the named provider or dialect, words in general, a telling enhanced
-status code, weak words, the reply code, the dialect's own default, `undetermined`. A generic code
-(x.0.0, x.7.1) never beats words.
+status code, weak words, the reply code, the dialect's own default where no server replied,
+`undetermined`. A generic code (x.0.0, x.7.1) never beats words.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, StatusCode, Verdict
 from dsnwatch.reading.prose import without_subject
 from dsnwatch.rfc.address import domain_of
-from dsnwatch.rfc.status_code import vague
+from dsnwatch.rfc.status_code import codes, vague
 from dsnwatch.rules import Rules
 from dsnwatch.rules.causes import Where
 from dsnwatch.rules.phrases import REMEMBERED, SHORT, flatten
@@ -57,12 +57,15 @@ def evidence(said: RecipientStatus, report: BounceReport, rules: Rules) -> Evide
     domain = domain_of(said.recipient)
     provider = (
         rules.providers.by_host(said.remote_mta or "")
-        or rules.providers.by_text(flat)
+        or rules.providers.by_text(flat or flatten(said.prose))
         or rules.providers.by_host(domain)
     )
     host = report.reporting_mta or ""
     local = bool(domain) and (host == domain or host.endswith("." + domain))
-    hosts = tuple(name for name in (said.remote_mta, host) if name and not name[-1].isdigit())
+    # chasquid 1.11 may call itself "unknown" (fixtures/dsn/chasquid/calls-itself-unknown.eml).
+    hosts = tuple(
+        name for name in (said.remote_mta, host) if name and "." in name and not name[-1].isdigit()
+    )
     return Evidence(
         _without(hosts, flat),
         said.prose,
@@ -95,7 +98,7 @@ def matches(known: Evidence, rules: Rules) -> Iterator[Match]:
     if reply is not None and reply in rules.replies:
         yield Match(f"reply-{reply}", "reply_code", (0, 0), reply)
     row = rules.dialects.by_id.get(known.where.dialect or "")
-    if row is not None and row.default is not None:
+    if row is not None and row.default is not None and reply is None:
         yield Match(f"dialect-{row.id}", "dialect", (0, 0), row.id)
 
 
@@ -103,12 +106,25 @@ def _status_matches(known: Evidence, rules: Rules, weak: list[Match]) -> Iterato
     """A telling code comes before weak words, a generic one behind them."""
     status = known.where.status
     rule = rules.status(status) if status is not None else None
+    if rule is not None and known.where.reply is not None and _made_up(known, rules):
+        rule = None
     spoken = Match(f"status-{rule.code}", "status", (0, 0), str(status)) if rule else None
     if spoken is not None and rule is not None and not rule.generic:
         yield spoken
     yield from weak
     if spoken is not None and rule is not None and rule.generic and rule.reason != "undetermined":
         yield spoken
+
+
+def _made_up(known: Evidence, rules: Rules) -> bool:
+    """Whether the code is the dialect's own translation of a reply that had none."""
+    row = rules.dialects.by_id.get(known.where.dialect or "")
+    return (
+        row is not None
+        and str(known.where.status) in row.made_up
+        and known.diagnostic[:3] == known.where.reply
+        and codes(known.diagnostic)[1] is None
+    )
 
 
 def reason_of(match: Match, rules: Rules) -> str:
@@ -157,7 +173,7 @@ def _verdict(best: Match | None, where: Where, rules: Rules, *, delayed: bool) -
     reason = reason_of(best, rules) if best is not None else "undetermined"
     category = rules.categories[reason]
     return Verdict(
-        permanent=_permanent(where, reason, delayed=delayed),
+        permanent=_permanent(where, reason, rules, delayed=delayed),
         bounce_class=category.bounce_class,
         reason=reason,
         fault=category.fault,
@@ -169,7 +185,7 @@ def _verdict(best: Match | None, where: Where, rules: Rules, *, delayed: bool) -
     )
 
 
-def _permanent(where: Where, reason: str, *, delayed: bool) -> bool | None:
+def _permanent(where: Where, reason: str, rules: Rules, *, delayed: bool) -> bool | None:
     """What the report said: a delay is not for ever, else the codes tell, else the cause.
 
     A report that its writer gave up (`expired`, `network_error`) says 5.0.0 or nothing: what it
@@ -178,6 +194,9 @@ def _permanent(where: Where, reason: str, *, delayed: bool) -> bool | None:
     if delayed:
         return False
     status, reply = where.status, where.reply
+    if status is not None and vague(status):
+        row = rules.dialects.by_id.get(where.dialect or "")
+        status = None if row is not None and row.retried else status
     if status is not None and (not vague(status) or not status.permanent):
         # Haraka makes 5.1.2 of "tried all MXs" (fixtures/dsn/haraka).
         return status.permanent and (reason != "network_error" or status.subject != 1)

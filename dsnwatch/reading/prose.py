@@ -332,6 +332,43 @@ def replied(text: str, address: str, *, alone: bool) -> str:
     return ""
 
 
+def in_full(text: str, address: str, diagnostic: str) -> str:
+    """Make whole what Sendmail's Diagnostic-Code says, by its transcript of the session.
+
+    Sendmail 8.17 puts only the first line of a reply into the field, and of a recipient who was
+    deferred what the host answered last, be it to QUIT (fixtures/dsn/sendmail).
+
+    Args:
+        text: The report's text.
+        address: The recipient as the report names him.
+        diagnostic: The field, unfolded.
+
+    Returns:
+        All lines of the reply in one; the field as it is where the transcript has no more.
+    """
+    if _TRANSCRIPT not in text:
+        return diagnostic
+    deferred = text.find(f"<{address}>... Deferred: ")
+    if deferred >= 0 and diagnostic[:1] == "5":
+        said = text[deferred + len(address) + _DEFERRED :].partition("\n")[0]
+        diagnostic = said if said[:1] == "4" and said[:3].isdigit() else diagnostic
+    if diagnostic[3:4] != "-" or not diagnostic[:3].isdigit():
+        return diagnostic
+    at = text.find("<<< " + diagnostic[:_AS_HEARD])
+    lines = text[at : at + MAX_SAID].split("\n") if at >= 0 else []
+    heard: list[str] = []
+    for line in lines:
+        if line[:7] != f"<<< {diagnostic[:3]}":
+            break
+        heard.append(line[4:])
+        if line[7:8] != "-":
+            break
+    return " ".join(heard) or diagnostic
+
+
+_DEFERRED = len("<>... Deferred: ")
+_AS_HEARD = 40
+"""Characters of a reply's first line by which it is found again; the field may be cut short."""
 _TRANSCRIPT = "Transcript of session follows"
 _FAILURES = frozenset("45")
 _SAYS_MORE = 8

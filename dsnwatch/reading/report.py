@@ -9,6 +9,7 @@ from dsnwatch.reading.message import Message, beginning
 from dsnwatch.reading.prose import (
     about,
     aimed,
+    in_full,
     recipients,
     replied,
     strangers,
@@ -120,6 +121,8 @@ def _recipient(message: Message, group: dict[str, str], *, alone: bool) -> Recip
     reported = from_field(group.get("status", ""))
     if not diagnostic or diagnostic.startswith("2"):  # Sendmail 8.17 says "221 bye" of the end
         diagnostic = replied(message.text, final or address, alone=alone) or diagnostic
+    elif diagnostic[0] in "45":
+        diagnostic = in_full(message.text, final or address, diagnostic)
     reply_code, status = told(reported, diagnostic, prose)
     if reply_code is None:
         reply_code = codes(replied(message.text, final or address, alone=alone))[0]

@@ -35,7 +35,8 @@ _IN_TEXT = re.compile(ADDRESS)
 SHAPE = {
     "id": TEXT, "name": TEXT, "kind": TEXT, "signs": TABLES, "begin": TEXTS, "end": TEXTS,
     "recipient": TEXTS, "others": TEXTS, "returned": TEXTS, "delayed": TEXTS, "delivered": TEXTS,
-    "given_up": TEXTS, "until": FLAG, "default": TEXT, "source": TEXT,
+    "given_up": TEXTS, "until": FLAG, "retried": FLAG, "made_up": TEXTS, "default": TEXT,
+    "source": TEXT,
 }  # fmt: skip
 _SIGNS = ("from", "subject", "header", "text")
 
@@ -150,7 +151,9 @@ class Dialect:
         delivered: Words about a recipient that say that he got the mail.
         given_up: Words in the text that make it final, whatever its Action field says.
         until: Whether its delay notices name Will-Retry-Until: one without is final.
-        default: The reason when nothing else says one.
+        retried: Whether its x.0.0 tells how often it tried, not whether the failure is for ever.
+        made_up: Enhanced codes it puts in the place of a bare reply code.
+        default: The reason when nothing else says one and no server replied.
     """
 
     id: str
@@ -167,6 +170,8 @@ class Dialect:
     delivered: PhraseIndex
     given_up: PhraseIndex
     until: bool
+    retried: bool
+    made_up: frozenset[str]
     default: str | None
 
     def names_others(self, line: str) -> bool:
@@ -282,6 +287,8 @@ def _dialect(file: str, row: dict[str, Any]) -> Dialect:
             delivered=PhraseIndex.of(row.get("delivered", ())),
             given_up=PhraseIndex.of(row.get("given_up", ())),
             until=row.get("until", False),
+            retried=row.get("retried", False),
+            made_up=frozenset(row.get("made_up", ())),
             default=row.get("default"),
         )
     except ValueError as error:
