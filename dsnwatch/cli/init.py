@@ -257,4 +257,4 @@ def _next(answers: Answers | None) -> Iterator[str]:
         yield '  systemctl start "dsnwatch-import@$(systemd-escape -p /var/mail/bounces).service"'
     else:
         yield f"  systemctl enable --now{socket} dsnwatch.service dsnwatch-sweep.timer"
-        yield "  dsnwatch status"
+        yield "  dsnwatch doctor"

@@ -57,7 +57,7 @@ class Finding(StrEnum):
 
 MEANINGS: Final = {
     Finding.SUPPRESSED: "on the suppression list",
-    Finding.SYNTAX: "no address at all",
+    Finding.SYNTAX: "no address, or at a name like .test or .local",
     Finding.NO_DOMAIN: "its domain does not exist",
     Finding.NULL_MX: "its domain says that it takes no mail",
     Finding.NO_MAIL_HOST: "its domain has no mail server and no address",

@@ -8,12 +8,15 @@ Rows = Mapping[str, Mapping[str, str]]
 
 NO_SYSTEMD = "systemd does not run where the tests run; tests/systemd looks at the units"
 NO_USER = "there is no user dsnwatch; tests/systemd makes one where it can"
-INSTALLS = "tests/test_package.py installs the wheel by pip and by pipx"
+INSTALLS = "tests/test_package.py installs the wheel by pipx, which has pip do it"
 
 NOT_RUN: Rows = {
     "README.md": {
         "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/dsnwatch import "
         "fixtures/demo.mbox --store sqlite:///demo.db": INSTALLS,
+        "sudo python3 -m venv /opt/dsnwatch": INSTALLS,
+        "sudo /opt/dsnwatch/bin/pip install -q .": INSTALLS,
+        "sudo ln -s /opt/dsnwatch/bin/dsnwatch /usr/local/bin/dsnwatch": INSTALLS,
         "tests/run": "it runs this very test",
         "sudo dsnwatch init": "asks a person; tests/systemd/test_init.py answers it on a terminal",
     },
