@@ -99,6 +99,7 @@ STAGES: Mapping[str, Callable[[Scene], None]] = {
     "policy.md": suppressed,
     "scaling.md": a_database,
     "sending.md": keys_made,
+    "start.md": a_mailbox_server,
     "trust.md": keys,
     "web.md": pages,
 }

@@ -42,6 +42,11 @@ NOT_RUN: Rows = {
         "systemctl status dsnwatch": NO_SYSTEMD,
         "journalctl -u dsnwatch -p warning --since yesterday": NO_SYSTEMD,
     },
+    "start.md": {
+        "python3 -m venv /opt/dsnwatch": INSTALLS,
+        "/opt/dsnwatch/bin/pip install -q .": INSTALLS,
+        "ln -s /opt/dsnwatch/bin/dsnwatch /usr/local/bin/dsnwatch": INSTALLS,
+    },
     "sending.md": {
         "install -d -o dsnwatch -g postfix -m 2750 /var/spool/postfix/dsnwatch": NO_USER,
         "journalctl -u 'postfix*' -o json --since -2h | dsnwatch sent import --postfix -": (
@@ -80,6 +85,11 @@ CHANGES: Rows = {
         "createdb --owner": "createdb -h 127.0.0.1 -p {port} -U test --owner",
         "dsnwatch@db.example.com/dsnwatch": "dsnwatch@127.0.0.1:{port}/dsnwatch",
     },
+    "start.md": {
+        "dsnwatch init": "dsnwatch init --root new --force",
+        "--host imap.example.org --user bounces@example.org": "--host 127.0.0.1 --port {imap} "
+        "--tls none --user {user}",
+    },
     "web.md": {
         "127.0.0.1:8025": "127.0.0.1:{web}",
         "events/01K0000000000000000000000A": "events/{event}",
@@ -109,6 +119,7 @@ STATUS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
         "dsnwatch alerts list --since 7d": (1,),  # there are some
         "dsnwatch todo --since 30d": (0, 1),  # the demo stands still: by and by it is mended
     },
+    "start.md": {"dsnwatch check anne@example.com": (1,)},  # she is suppressed
     "hooks.md": {"dsnwatch hooks replay crm": (1,)},  # nothing was missed
     "lists.md": {  # she was forgotten by the command before it
         'dsnwatch forget anne@example.com --block --because "her letter of 3 March"': (1,),
@@ -163,6 +174,7 @@ FILES: Mapping[str, Mapping[str, str | bytes]] = {
         "draft/ours.toml": DRAFT,
     },
     "sending.md": {"/var/log/mail.log": "", "/var/log/mail.log.1": ""},
+    "start.md": {"/var/mail/bounces": OURS, "password": "secret\n"},
     "web.md": {"old.csv": "carol@example.com\n"},
 }
 """Files that commands find; those that begin with / lie below the root."""
