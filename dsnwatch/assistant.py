@@ -11,19 +11,19 @@ import logging
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from pickle import PickleError
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dsnwatch import __version__
+from dsnwatch.channel import Channel
 from dsnwatch.errors import DsnwatchError
 from dsnwatch.model import RawMessage, Reading
 from dsnwatch.rfc.mime import MAX_LOOK
@@ -42,14 +42,14 @@ MUCH: Final = 400
 MANY: Final = 64
 """So many are left to it once it is there; fewer are read sooner than sent."""
 
+AHEAD: Final = 2
+"""Groups that it may have at once: one that it reads, and one that it need not wait for."""
+
 REST_SECONDS: Final = 30.0
 """After so long without work it ends; one that died is not replaced sooner."""
 
 PATIENCE_SECONDS: Final = 60.0
 """A process that has said nothing for so long hangs."""
-
-PIECE_SECONDS: Final = 10
-"""Between two pieces of what it says, or hears."""
 
 COLLECT_AFTER: Final = 10_000
 """Objects made and not yet let go of between two looks of the garbage collector."""
@@ -118,25 +118,35 @@ def read_all(reader: "Reader", messages: Sequence[bytes]) -> Readings:
     return readings
 
 
-def answer(reader: "Reader", connection: Connection) -> None:
+class Line(Protocol):
+    """What messages come by, and readings go: a `Channel`, or a pipe of `multiprocessing`."""
+
+    def send(self, what: Any, /) -> None:  # noqa: ANN401  whatever can be pickled
+        """Send something."""
+
+    def recv(self) -> Any:  # noqa: ANN401  whatever was sent
+        """Wait for something."""
+
+
+def answer(reader: "Reader", line: Line) -> None:
     """Read what comes until the other side has closed or died."""
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            connection.send(read_all(reader, connection.recv()))
+            line.send(read_all(reader, line.recv()))
 
 
 def main(descriptor: str) -> None:
     """Be the process, for whoever holds the other end of a socket."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent's affair; we end when it has gone
-    connection = Connection(int(descriptor))
+    channel = Channel(socket.socket(fileno=int(descriptor)))
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, DsnwatchError):
-        recipe: Recipe = connection.recv()
+        recipe: Recipe = channel.recv()
         reader = recipe.reader()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
-        connection.send(recipe.holds)
-        answer(reader, connection)
+        channel.send(recipe.holds)
+        answer(reader, channel)
 
 
 class Assistant:
@@ -149,24 +159,22 @@ class Assistant:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self._loaded = False
-        ours, theirs = socket.socketpair()
-        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-            ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PIECE_SECONDS, 0))
         paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100  text, and `""` is here
-        self._connection = Connection(ours.detach())
+        self._channel, theirs = Channel.pair()
         try:
-            with theirs:
-                self._process = subprocess.Popen(  # noqa: S603  our own program
-                    [sys.executable, "-c", _START, str(theirs.fileno()), *paths],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                )
+            self._process = subprocess.Popen(  # noqa: S603  our own program
+                [sys.executable, "-c", _START, str(theirs.fileno()), *paths],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
         except OSError:
-            self._connection.close()
+            self._channel.close()
             raise
+        finally:
+            theirs.close()
         with suppress(*_BROKEN):
-            self._connection.send(recipe)
+            self._channel.send(recipe)
 
     @property
     def pid(self) -> int:
@@ -179,36 +187,36 @@ class Assistant:
         Raises:
             OSError: It has gone; so EOFError and PickleError.
         """
-        if not self._loaded and self._connection.poll():
-            if not self._connection.recv():
+        if not self._loaded and self._channel.poll():
+            if not self._channel.recv():
                 raise EOFError("the rules on disk are not those that are in force")
             self._loaded = True
         return self._loaded
 
     def send(self, raws: Sequence[RawMessage]) -> None:
-        """Have messages read; to be asked for before others are sent.
+        """Have messages read, after those that were sent before; at once.
 
         Raises:
             OSError: It has gone.
         """
-        self._connection.send([raw.data[:READ_OCTETS] for raw in raws])
+        self._channel.send([raw.data[:READ_OCTETS] for raw in raws])
 
     def poll(self, seconds: float) -> bool:
         """Wait for the readings; whether they are there, or the process has gone."""
-        return self._connection.poll(seconds)
+        return self._channel.poll(seconds)
 
     def receive(self) -> Readings:
-        """Get the readings of what was sent.
+        """Get the readings of what was sent first and not yet asked for.
 
         Raises:
             OSError: It has gone; so EOFError and PickleError.
         """
-        readings: Readings = self._connection.recv()
+        readings: Readings = self._channel.recv()
         return readings
 
     def close(self) -> None:
         """End it."""
-        self._connection.close()
+        self._channel.close()
         self._process.kill()  # nothing of what it has is needed
         self._process.wait()
 
@@ -223,7 +231,7 @@ class Assistance:
     def __init__(self, recipe: Recipe | None) -> None:
         self._recipe = recipe if len(os.sched_getaffinity(0)) > 1 else None
         self._assistant: Assistant | None = None
-        self._reading = 0
+        self._given: deque[tuple[Assistant, int]] = deque()
         self._not_before = 0.0
 
     @property
@@ -238,11 +246,15 @@ class Assistance:
         """
         self._recipe = recipe if len(os.sched_getaffinity(0)) > 1 else None
 
+    def wants(self, messages: int) -> bool:
+        """Whether so many are worth being read by another process."""
+        return self._recipe is not None and messages >= (MANY if self._assistant else MUCH)
+
     def give(self, raws: Sequence[RawMessage]) -> bool:
         """Have messages read, where that is worth it; tells whether they are being read."""
         if self._assistant is not None and self._assistant.recipe is not self._recipe:
             self.close()
-        if self._recipe is None or len(raws) < (MANY if self._assistant else MUCH):
+        if self._recipe is None or not self.wants(len(raws)):
             return False
         try:
             if self._assistant is None:
@@ -255,29 +267,30 @@ class Assistance:
         except _BROKEN as error:
             self._lose(error)
             return False
-        self._reading = len(raws)
+        self._given.append((self._assistant, len(raws)))
         return True
 
     def take(self, *, hurry: Callable[[], bool]) -> Readings:
-        """Get the readings of what was given; [] where there are none to be had.
+        """Get the readings of what was given first; [] where there are none to be had.
 
         Args:
             hurry: Says whether nobody can wait for long any more.
         """
-        assistant, deadline = self._assistant, time.monotonic() + PATIENCE_SECONDS
-        assert assistant is not None, "give first"
-        recipe = assistant.recipe
+        assistant, messages = self._given.popleft()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        if assistant is not self._assistant:
+            return []  # it has gone
         try:
             while not assistant.poll(1.0):
                 if hurry() or time.monotonic() > deadline:
                     raise TimeoutError("it says nothing")
             readings = assistant.receive()
-            if len(readings) != self._reading:
+            if len(readings) != messages:
                 raise EOFError("it says something else")
         except _BROKEN as error:
             self._lose(error)
             return []
-        return readings if recipe is self._recipe else []
+        return readings if assistant.recipe is self._recipe else []
 
     def close(self) -> None:
         """End the process, if there is one."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Condition, Event
 from typing import TYPE_CHECKING
 
-from dsnwatch.assistant import REST_SECONDS, Assistance, Readings, Recipe
+from dsnwatch.assistant import AHEAD, REST_SECONDS, Assistance, Readings, Recipe
 from dsnwatch.errors import DsnwatchError, StoreConflictError, UnavailableError
 from dsnwatch.model import RawMessage
 
@@ -29,6 +29,14 @@ log = logging.getLogger(__name__)
 class _Waiting:
     raw: RawMessage
     receipt: "Future[Receipt]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What goes into one transaction, and whether the other process reads it."""
+
+    waiting: list[_Waiting]
+    given: bool
 
 
 class Inbox:
@@ -102,26 +110,39 @@ class Inbox:
 
     def run(self) -> None:
         """Commit groups until `stop` was called and nothing waits any more."""
-        ahead: list[_Waiting] = []  # is being read by the other process
+        ahead: deque[_Group] = deque()
         try:
             while True:
-                done = ahead
-                self._busy_since = time.monotonic() if done else None
-                readings = self.assistance.take(hurry=self._stopped.is_set) if done else []
-                taken = self._take(wait=not done)
-                self._busy_since = time.monotonic()
-                group = [one for one in taken if one.receipt.set_running_or_notify_cancel()]
-                # The next group goes out before the last one is stored, so that nobody waits.
-                ahead = group if self.assistance.give([one.raw for one in group]) else []
-                if done:
-                    self._commit(done, readings)
+                self._look_ahead(ahead)
                 if not ahead:
-                    self._commit(group)
-                if not taken and not done:
                     return
+                self._busy_since = time.monotonic()
+                group = ahead.popleft()
+                readings = self.assistance.take(hurry=self._stopped.is_set) if group.given else []
+                # The next ones go out before this one is stored, so that nobody waits.
+                self._look_ahead(ahead, wait=False)
+                self._busy_since = time.monotonic()
+                self._commit(group.waiting, readings)
+                self._busy_since = None
         finally:
             self._busy_since = None
             self.assistance.close()
+
+    def _look_ahead(self, ahead: "deque[_Group]", *, wait: bool = True) -> None:
+        """Take what waits, and have it read by the other process as far as that is worth it.
+
+        Args:
+            ahead: Groups that are not committed yet, oldest first.
+            wait: Wait for something where there is none; then none means that it is over.
+        """
+        while len(ahead) < AHEAD:
+            if ahead and not (ahead[-1].given and self.assistance.wants(len(self._waiting))):
+                return
+            taken = self._take(wait=wait and not ahead)
+            if not taken:
+                return
+            waiting = [one for one in taken if one.receipt.set_running_or_notify_cancel()]
+            ahead.append(_Group(waiting, self.assistance.give([one.raw for one in waiting])))
 
     def _commit(self, group: list[_Waiting], readings: Readings | tuple[()] = ()) -> None:
         """Commit a group, and let each one who waits know.
@@ -184,8 +205,8 @@ class Inbox:
                 while not self._changed.wait_for(self._has_work, REST_SECONDS):
                     self.assistance.close()
             self._gather()
-        # Two groups are in memory at once where another process reads ahead.
-        most = self._group if wait else self._group // 2
+        # Several groups are in memory at once where another process reads ahead.
+        most = self._group if self.assistance.pid is None else self._group // 2
         with self._changed:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
             self._size -= sum(len(one.raw.data) for one in group)

@@ -28,7 +28,10 @@ from dsnwatch.store.duties import Duty
 log = logging.getLogger(__name__)
 
 SET: Final = 500
-"""Receipts that are waited for at once; twice as many messages are under way."""
+"""Receipts that are waited for at once."""
+
+UNDER_WAY: Final = 3 * SET
+"""Messages that are at the inbox at most: enough to work on while a server moves a large set."""
 
 MOST_OCTETS: Final = 16 << 20
 """Octets under way, unless a single message is larger."""
@@ -238,7 +241,7 @@ class Watcher:
             for raw in self._source.messages():
                 under_way.append((raw, self._leave(raw)))
                 octets += len(raw.data)
-                if len(under_way) >= 2 * SET or octets > MOST_OCTETS:
+                if len(under_way) >= UNDER_WAY or octets > MOST_OCTETS:
                     octets -= self._settle(under_way, SET, problems)
                 if self._stopping.is_set():
                     break

@@ -20,6 +20,7 @@ FLOORS = {
         "config",
         "whole_file",
         "unix_socket",
+        "channel",
         "nearest",
         "metrics",
     },
