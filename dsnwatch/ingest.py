@@ -256,20 +256,25 @@ class Ingest:
 
 
 def log_receipts(letters: Sequence[Letter], receipts: Sequence[Receipt]) -> None:
-    """Write one line a message, and one an address that is suppressed from now on."""
-    if not log.isEnabledFor(logging.INFO):
+    """Write one line a message, and one an address that is suppressed from now on.
+
+    All of them are one record: a record and a write for each line cost a tenth of the storing.
+    """
+    if not receipts or not log.isEnabledFor(logging.INFO):
         return
+    lines: list[str] = []
     for letter, receipt in zip(letters, receipts, strict=True):
-        log.info(
-            "%s %s from %s: %s, %d events",
-            receipt.state,
-            letter.fingerprint[:12],
-            letter.raw.locator,
-            receipt.kind,
-            receipt.events,
+        state, id_, fingerprint, kind, events, suppressed = receipt
+        lines.append(
+            f"{state} {fingerprint[:12]} from {letter.raw.locator}: {kind}, {events} events"
         )
-        for address in receipt.suppressed:
-            log.info("suppressed %s by message %s", address, receipt.id)
+        lines += [f"suppressed {address} by message {id_}" for address in suppressed]
+    log.info("%s", "\n".join(line if line.isprintable() else _one_line(line) for line in lines))
+
+
+def _one_line(text: str) -> str:
+    """Show what a stranger wrote so that it cannot pass for another line."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def log_our_mistake(raw: RawMessage, error: Exception) -> None:

@@ -41,12 +41,22 @@ def run(
     def load() -> "Loaded":
         return Place(ctx, config=config, store=store, verbose=verbose).loaded()
 
-    logging.basicConfig(format="dsnwatch: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    said = logging.StreamHandler(sys.stderr)
+    said.setFormatter(Lines())
+    logging.basicConfig(level=logging.WARNING, handlers=[said])
     logging.getLogger("dsnwatch").setLevel(logging.INFO)  # ours alone: one line a message
     place = Place(ctx, config=config, store=store, verbose=verbose)
     bring_up_to_date(place)
     with place.store(make=True) as opened:
         serve(load, opened)
+
+
+class Lines(logging.Formatter):
+    """Says of each line whose it is; a record may have several."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record down."""
+        return "\n".join(f"dsnwatch: {line}" for line in super().format(record).split("\n"))
 
 
 def bring_up_to_date(place: Place) -> None:

@@ -11,7 +11,6 @@ from dsnwatch.lookups import Export, server
 from dsnwatch.mailboxes import watcher_of
 from dsnwatch.outbox import Worker
 from dsnwatch.service.parts import LoopPart, Planned, Surroundings, ThreadPart
-from dsnwatch.sources.listener import Listener, listener_of, return_path_keys
 from dsnwatch.store.duties import Duty
 from dsnwatch.watch import Watcher
 
@@ -54,13 +53,19 @@ def listeners(configuration: "Configuration") -> Iterator[Planned]:
         ConfigError: The keys of return paths cannot be read.
     """
     sections = configuration.settings.listener
-    keys = return_path_keys(configuration) if sections else ()
+    if not sections:
+        return
+    from dsnwatch.sources.listener import return_path_keys  # noqa: PLC0415  aiosmtpd, where wanted
+
+    keys = return_path_keys(configuration)
     for number, section in enumerate(sections, start=1):
         says = (section, configuration.settings.stream, keys)
         yield Planned(f"listener {number}", says, partial(_listener, section))
 
 
-def _listener(section: "ListenerSection", around: "Surroundings") -> Listener:
+def _listener(section: "ListenerSection", around: "Surroundings") -> LoopPart:
+    from dsnwatch.sources.listener import listener_of  # noqa: PLC0415  as above
+
     return listener_of(around.configuration, section, lambda raw: around.submit(raw, 0.0))
 
 
