@@ -375,8 +375,8 @@ def state_of(stream: str, opened: Iterable[Alert]) -> State:
 
 
 def percent(share: float) -> str:
-    """Write a share for people: `1.25 %`."""
-    return f"{100 * share:.3g} %"
+    """Write a share for people: `1.25 %`, `16,000 %`."""
+    return f"{100 * share:.3g} %" if share < 1 else f"{100 * share:,.0f} %"
 
 
 def length_text(length: timedelta) -> str:

@@ -172,18 +172,27 @@ def _lines(columns: Sequence[Column], widths: Sequence[int], row: Sequence[str])
         yield (" " * _GAP).join(parts).rstrip()
 
 
+_JOINTS = "._-/="
+
+
 def fold(text: str, width: int) -> list[str]:
-    """Cut a harmless text into pieces of at most so many terminal cells, at spaces if it can."""
+    """Cut a harmless text into pieces of at most so many terminal cells.
+
+    At spaces if it can; else between the parts of an address, a name or a path: before "@", and
+    behind what joins them, unless little of the line would be used.
+    """
     pieces = []
     while cells_of(text) > width:
-        end = cut = taken = 0
+        end = cut = joint = taken = 0
         for end, one in enumerate(text):
+            if one == "@" or (end and text[end - 1] in _JOINTS):
+                joint = end
             taken += _cells(one)
             if taken > width:
                 break
             if one == " ":
                 cut = end
-        cut = cut or max(end, 1)
+        cut = cut or (joint if joint > width // 3 else 0) or max(end, 1)
         pieces.append(text[:cut])
         text = text[cut:].lstrip(" ")
     return [*pieces, text] if text or not pieces else pieces

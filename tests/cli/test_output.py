@@ -57,6 +57,15 @@ def test_tables_fit_80_columns_whatever_is_in_them(cells: list[str]) -> None:
     assert all(cells_of(text) <= 80 for text in output._lines(columns, widths, cells))  # noqa: SLF001  the layout itself
 
 
+def test_addresses_are_folded_between_their_parts() -> None:
+    assert fold("chestnut.lark@theatre.example.org", 31) == [
+        "chestnut.lark@theatre.example.",
+        "org",
+    ]
+    assert fold("an.address@some-rather-long-name.example", 20)[0] == "an.address@some-"
+    assert fold("a@bbbbbbbbbbbbbbbbbbbbb", 12)[0] == "a@bbbbbbbbbb"
+
+
 @given(st.text(st.characters()), st.integers(min_value=2, max_value=40))
 def test_folding_loses_nothing_but_spaces(text: str, width: int) -> None:
     text = harmless(text)
