@@ -169,6 +169,68 @@ class MailboxCollector:
             yield gauge
 
 
+HAPPENED = (
+    "connection", "connection turned away", "message stored", "message duplicate",
+    "message quarantined", "message refused", "message deferred", "recipient refused", "too slow",
+    "TLS failed", "error",
+)  # fmt: skip
+"""What a listener counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerFigures:
+    """How one listener fares, since it was started.
+
+    Attributes:
+        name: `listener 1`, by its place in the configuration.
+        places: Where it listens: `192.0.2.1:25`, or the path of a Unix socket.
+        connections: Clients at this moment.
+        counts: How often each of `HAPPENED` did; what never did may be missing.
+    """
+
+    name: str
+    places: tuple[str, ...]
+    connections: int
+    counts: Mapping[str, int]
+
+
+class ListenerCollector:
+    """Gives the figures of all listeners to Prometheus when it asks.
+
+    Args:
+        figures: Gets the present ones.
+    """
+
+    def __init__(self, figures: Callable[[], Iterable[ListenerFigures]]) -> None:
+        self._figures = figures
+
+    def register(self, registry: "CollectorRegistry") -> None:
+        """Have them asked for with everything else in a registry."""
+        registry.register(self)
+
+    def collect(self) -> "Iterator[Metric]":
+        """Give a family of what happened, and one of clients."""
+        from prometheus_client.core import (  # noqa: PLC0415  commands do without it
+            CounterMetricFamily,
+            GaugeMetricFamily,
+        )
+
+        happened = CounterMetricFamily(
+            "dsnwatch_listener_happened",
+            "What happened at a listener: messages by their answer, clients turned away ...",
+            labels=["listener", "what"],
+        )
+        clients = GaugeMetricFamily(
+            "dsnwatch_listener_connections", "Clients at this moment.", labels=["listener"]
+        )
+        for each in self._figures():
+            for what in HAPPENED:
+                happened.add_metric([each.name, what], each.counts.get(what, 0))
+            clients.add_metric([each.name], each.connections)
+        yield happened
+        yield clients
+
+
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
     """What the store has counted, ever, and what is the matter now.

@@ -1,7 +1,7 @@
 """What answering a request takes: the store, what the daemon has loaded, the clock."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from dsnwatch.config.web import WebSection
 from dsnwatch.http.attempts import Attempts
 from dsnwatch.http.keys import Keys
-from dsnwatch.metrics import MailboxFigures
+from dsnwatch.metrics import ListenerFigures, MailboxFigures
 from dsnwatch.store.lookup import SuppressionLookup
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Desk:
         keys: Knows tokens.
         lookups: Answer single questions in the loop itself: some microseconds each.
         clock: Tells the time.
+        listeners: Gets how the listeners fare.
         attempts: Counts who tries to sign in with what is no token.
     """
 
@@ -74,6 +75,7 @@ class Desk:
     keys: Keys
     lookups: Lookups
     clock: Callable[[], datetime] = _utc_now
+    listeners: Callable[[], Sequence[ListenerFigures]] = tuple
     attempts: Attempts = field(init=False)
 
     def __post_init__(self) -> None:

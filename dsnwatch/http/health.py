@@ -13,7 +13,7 @@ from dsnwatch.errors import StoreError
 from dsnwatch.http.access import admitted_to_metrics
 from dsnwatch.http.api_hooks import hooks_of
 from dsnwatch.http.desk import Desk, Here
-from dsnwatch.metrics import MailboxCollector, StoreCollector
+from dsnwatch.metrics import ListenerCollector, MailboxCollector, StoreCollector
 from dsnwatch.summing import store_figures
 
 router = APIRouter(include_in_schema=False)
@@ -31,6 +31,7 @@ def metrics(desk: Here) -> Response:
     """Give every figure to Prometheus; labels are names of mailboxes, hooks and classes."""
     registry = CollectorRegistry(auto_describe=False)
     MailboxCollector(lambda: desk.figures().values(), desk.clock).register(registry)
+    ListenerCollector(desk.listeners).register(registry)
     StoreCollector(lambda: store_figures(desk.store)).register(registry)
     registry.register(_Kept(lambda: _kept(desk)))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

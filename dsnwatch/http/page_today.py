@@ -115,11 +115,7 @@ def today(request: Request, desk: Here, who: Looks) -> HTMLResponse:
         latest=next((each.event.occurred_at for each in _latest(desk)), None),
         week_totals={name: sum(values) for name, values in _layers(by_class).items()},
         mailboxes=[*_mailboxes(desk)],
-        listeners=[
-            place
-            for section in desk.loaded().configuration.settings.listener
-            for place in section.listen
-        ],
+        listeners=desk.listeners(),
         hooks=hooks_of(desk),
     )
 

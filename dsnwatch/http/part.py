@@ -59,7 +59,15 @@ class WebPart:
     def __init__(self, section: "WebSection", around: "Surroundings") -> None:
         store = around.store
         self._lookups = Lookups(store.url)
-        desk = Desk(store, section, around.loaded, around.figures, Keys(store), self._lookups)
+        desk = Desk(
+            store,
+            section,
+            around.loaded,
+            around.figures,
+            Keys(store),
+            self._lookups,
+            listeners=around.listeners,
+        )
         beside = around.configuration.beside
         certificate, key = (
             str(beside(path)) if path else None

@@ -28,9 +28,10 @@ from dsnwatch.assistant import COLLECT_AFTER
 from dsnwatch.errors import DsnwatchError, StoreError
 from dsnwatch.inbox import Inbox
 from dsnwatch.mailboxes import watcher_of
-from dsnwatch.metrics import DaemonFigures, MailboxFigures
+from dsnwatch.metrics import DaemonFigures, ListenerFigures, MailboxFigures
 from dsnwatch.service.parts import (
     Figuring,
+    Listening,
     Loaded,
     Planned,
     Running,
@@ -144,6 +145,15 @@ class Service:
         parts = list(self._parts.items())
         return {name: each.part.figures for name, each in parts if isinstance(each.part, Figuring)}
 
+    @property
+    def listeners(self) -> list[ListenerFigures]:
+        """How each listener fares; from any thread."""
+        return [
+            ListenerFigures(name, tuple(map(_place, at.places)), at.connections, dict(at.counts))
+            for name, each in list(self._parts.items())
+            if isinstance(at := each.part, Listening)
+        ]
+
     async def _say(self) -> None:
         """Tell systemd and `dsnwatch status` how all is, where that has changed."""
         figures = self.figures
@@ -196,6 +206,7 @@ class Service:
             self._inbox.submit,
             lambda: self._loaded,
             lambda: self.figures,
+            lambda: self.listeners,
         )
         wanted = {
             planned.name: planned
@@ -292,6 +303,13 @@ def status(figures: Sequence[MailboxFigures], now: datetime, parts: Iterable[str
         *(each.last_error for each in figures if each.failing),
     ]
     return "; ".join(told)
+
+
+def _place(place: tuple[str, int] | str) -> str:
+    if isinstance(place, str):
+        return place
+    host, port = place
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def notify(state: str) -> None:

@@ -7,7 +7,8 @@ it tells besides (`busy_since`, `figures`) is made use of.
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dsnwatch.hooks import subscriptions_of
 from dsnwatch.ingest import Ingest
-from dsnwatch.metrics import MailboxFigures
+from dsnwatch.metrics import ListenerFigures, MailboxFigures
 from dsnwatch.model import RawMessage
 from dsnwatch.subscriptions import Subscriptions
 
@@ -76,6 +77,21 @@ class Figuring(Protocol):
         """The present figures; from any thread."""
 
 
+@runtime_checkable
+class Listening(Protocol):
+    """A part that mail is brought to, and that counts what happens."""
+
+    counts: Counter[str]
+
+    @property
+    def places(self) -> tuple[tuple[str, int] | str, ...]:
+        """Where it listens: address and port, or the path of a Unix socket."""
+
+    @property
+    def connections(self) -> int:
+        """How many clients there are at this moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What is read at the start and again at each SIGHUP.
@@ -114,6 +130,7 @@ class Surroundings:
         submit: Leaves a message at the inbox; see `Inbox.submit`.
         loaded: Gets what is in force now; another one after each SIGHUP.
         figures: Gets how each part fares that tells; from any thread.
+        listeners: Gets how each listener fares; from any thread.
     """
 
     configuration: "Configuration"
@@ -121,6 +138,7 @@ class Surroundings:
     submit: Callable[[RawMessage, float], "Future[Receipt]"]
     loaded: Callable[[], Loaded]
     figures: Callable[[], Mapping[str, MailboxFigures]]
+    listeners: Callable[[], Sequence[ListenerFigures]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from dsnwatch.store import Store, open_store
 from tests.store.builders import an_event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from dsnwatch.metrics import MailboxFigures
+    from dsnwatch.metrics import ListenerFigures, MailboxFigures
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"
@@ -67,6 +67,7 @@ class Place:
             loaded, built_in(), Policy.of(loaded.settings.policy, loaded.file.place), Attributor()
         )
         self.figures: Mapping[str, MailboxFigures] = {}
+        self.listeners: Sequence[ListenerFigures] = ()
         self.desk = Desk(
             self.store,
             section,
@@ -75,6 +76,7 @@ class Place:
             Keys(self.store, self.clock),
             Lookups(self.store.url),
             self.clock,
+            lambda: self.listeners,
         )
         self.app = application(self.desk)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dsnwatch.alerting import Alerting
-from dsnwatch.metrics import MailboxFigures
+from dsnwatch.metrics import ListenerFigures, MailboxFigures
 from dsnwatch.model import BounceClass, RawMessage, Scope
 from dsnwatch.store import EventFilter
 from tests.http.browser import chromium, served
@@ -65,6 +65,9 @@ def demo(folder: Path) -> Place:
             last_message_at=now - timedelta(hours=3),
         ),
     }
+    counts = {"message stored": 318, "recipient refused": 12, "connection": 340}
+    at = ListenerFigures("listener 1", ("0.0.0.0:25", "[::]:25"), 2, counts)
+    place.listeners = [at]
     odd = RawMessage(
         (FIXTURES / "hostile/binary.eml").read_bytes(), "bounces/INBOX;uid=2041", "imap", now
     )

@@ -158,12 +158,15 @@ def test_every_page_shows_itself_without_a_complaint(page: "Page", filled: Place
         assert wider <= 0, path
 
 
-def test_pages_fit_a_phone(page: "Page", filled: Place) -> None:
+def test_pages_and_their_tables_fit_a_phone(page: "Page", filled: Place) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    for path in paths(filled):
+    for path in (*paths(filled), *OTHER_PAGES):
         page.goto(path)
-        wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wider <= 0, path
+        wider = page.evaluate(
+            "[document.documentElement, ...document.querySelectorAll('.scroll')]"
+            ".map(each => each.scrollWidth - each.clientWidth)"
+        )
+        assert max(wider) <= 0, path
 
 
 def test_address_is_found_and_released(page: "Page", filled: Place) -> None:

@@ -11,6 +11,7 @@ from dsnwatch.http.charts import nice, spark, stacked
 from dsnwatch.http.page_today import MANY
 from dsnwatch.http.people import SESSION
 from dsnwatch.http.render import commands, plain, weblink
+from dsnwatch.metrics import ListenerFigures
 from dsnwatch.model import BounceClass, Fault, RawMessage, Scope
 from tests.http.builders import FIXTURES, NOW, Place, forge, unbroken
 from tests.store.builders import a_suppression, a_verdict, an_event
@@ -286,6 +287,17 @@ def test_chart_names_the_latest_day_even_where_it_has_only_begun() -> None:
     starts = [NOW + timedelta(hours=13 + hour) for hour in range(168)]  # from one in the night
     drawn = stacked({"hard": (1,) * 168}, starts, timedelta(hours=1), "a week")
     assert re.findall(r">(\d\d Nov)<", drawn)[0] == f"{starts[-1]:%d %b}"
+
+
+def test_listeners_show_what_happens_at_them(place: Place) -> None:
+    counts = {"message stored": 31, "message deferred": 7}
+    place.listeners = [ListenerFigures("listener 1", ("192.0.2.1:25",), 2, counts)]
+    today = unbroken(signed_in(place).get("/").text)
+    assert "192.0.2.1:25" in today
+    assert '<td class="n up">7</td>' in today
+    told = place.asks(Scope.READ).get("/metrics").text
+    assert 'happened_total{listener="listener 1",what="message stored"} 31.0' in told
+    assert 'happened_total{listener="listener 1",what="error"} 0.0' in told
 
 
 def test_empty_store_says_how_to_begin(place: Place) -> None:

@@ -8,6 +8,7 @@ import ssl
 import time
 from http.client import HTTPConnection
 from pathlib import Path
+from smtplib import SMTP
 
 import pytest
 from pydantic import ValidationError
@@ -15,10 +16,12 @@ from pydantic import ValidationError
 from dsnwatch import tokens
 from dsnwatch.config.web import WebSection
 from dsnwatch.model import Scope
-from tests.http.builders import NOW
+from tests.http.builders import FIXTURES, NOW
 from tests.lookup.builders import a_free_port
 from tests.servers.certificate import a_certificate
 from tests.servers.daemon import Daemon, running
+
+FIXTURE = FIXTURES / "dsn/postfix/unknown-user.eml"
 
 
 def token_in(daemon: Daemon, *scopes: Scope) -> str:
@@ -61,6 +64,24 @@ def test_daemon_serves_tcp_and_ends_in_time(tmp_path: Path) -> None:
         connection.close()
         assert daemon.stop() == 0
         assert "did not end in time" not in daemon.log.read_text()
+
+
+def test_daemon_tells_how_its_listeners_fare(tmp_path: Path) -> None:
+    web, smtp = a_free_port(), a_free_port()
+    listener = (
+        f'[[listener]]\nlisten = ["127.0.0.1:{smtp}"]\ndomains = ["bounce.example.org"]\n'
+        'recipients = ["b"]\n'
+    )
+    served = f'[web]\nlisten = "127.0.0.1:{web}"\nopen_metrics = true\n'
+    with running(tmp_path, served + listener), SMTP("127.0.0.1", smtp) as client:
+        client.sendmail("", ["b@bounce.example.org"], FIXTURE.read_text())
+        connection = HTTPConnection("127.0.0.1", web)
+        status, told = ask(connection, "/metrics")
+        connection.close()
+    assert status == 200
+    name = b'dsnwatch_listener_happened_total{listener="listener 1",what='
+    assert name + b'"message stored"} 1.0' in told
+    assert b'dsnwatch_listener_connections{listener="listener 1"} 1.0' in told
 
 
 def test_daemon_serves_a_unix_socket_and_takes_it_away(tmp_path: Path) -> None:
