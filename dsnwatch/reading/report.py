@@ -85,6 +85,13 @@ def _delivery_status(message: Message) -> BounceReport | None:
     if len(groups) >= MAX_GROUPS:
         message.pieces.defects.append(f"only the first {MAX_GROUPS} recipients are read")
     alone = len(groups) == 1
+    if groups and all(map(_silent, groups)):
+        # Haraka 3.3 only names those it gave up on (fixtures/dsn/haraka/some-got-it.eml).
+        groups = tuple(
+            group | {"action": "failed"}
+            for group in groups
+            if typed(group.get("final-recipient", "-")) in message.text
+        )
     found = _distinct([_recipient(message, group, alone=alone) for group in groups])
     if not found:
         message.pieces.defects.append("no recipient in the delivery-status part")
@@ -96,6 +103,11 @@ def _delivery_status(message: Message) -> BounceReport | None:
     return message.made(kind, named, found, fields)
 
 
+def _silent(group: dict[str, str]) -> bool:
+    """Whether a group names somebody and says nothing of him."""
+    return group.keys().isdisjoint(_TELLS)
+
+
 def _recipient(message: Message, group: dict[str, str], *, alone: bool) -> RecipientStatus | None:
     original = typed(group.get("original-recipient", "")) or None
     final = typed(group.get("final-recipient", "")) or None
@@ -105,7 +117,7 @@ def _recipient(message: Message, group: dict[str, str], *, alone: bool) -> Recip
     address = message.usable(address)
     if not address:
         return None
-    if group.keys().isdisjoint(_TELLS):
+    if _silent(group):
         message.pieces.defects.append(f"nothing is said of {address}")
         return None
     if "action" not in group:
