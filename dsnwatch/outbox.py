@@ -182,6 +182,8 @@ class Worker:
             lanes = taken.lease(
                 self._name, now, until, lease, 1 if tries else max(LANES_AT_ONCE, self._hook.batch)
             )
+        if not lanes:  # other workers, woken by the same news, were quicker: nothing to write down
+            return False
         turn = _Turn(time.monotonic() + TURN.total_seconds(), state.failures, [])
         try:
             self._tell(lanes, turn)
