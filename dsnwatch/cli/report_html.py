@@ -4,6 +4,7 @@ Everything a stranger wrote is escaped, and nothing on the page can run: there i
 and its policy would let none.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -16,34 +17,47 @@ if TYPE_CHECKING:
     from dsnwatch.summing import Ranked, Report
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1c2530;--dim:#5b6775;--page:#fff;--card:#f4f6f8;--line:#d9dfe5;
---hard:#b3261e;--soft:#b26a00;--block:#5b3fb0;--undetermined:#6b7684;--good:#1b7f4b}
-@media(prefers-color-scheme:dark){:root{--ink:#e6ebf0;--dim:#9aa7b4;--page:#12171d;--card:#1b222a;
---line:#313b46;--hard:#ff8a80;--soft:#ffb74d;--block:#b39dff;--undetermined:#90a0b0;--good:#6fd6a0}}
+:root{color-scheme:light dark;--ink:#1d2226;--dim:#5b646b;--page:#fbfaf8;--card:#fff;--line:#e4e1db;
+--hard:#17666f;--soft:#74adb3;--block:#dc9a3c;--undetermined:#b9b5ad;--bad:#a62b22;--warn:#96590a;
+--good:#2c6b45}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e9e8;--dim:#a0abb0;--page:#14181a;--card:#1b2124;
+--line:#2d3539;--hard:#6fc2cb;--soft:#3d8790;--block:#c98a33;--undetermined:#566066;--bad:#f49186;
+--warn:#efbb68;--good:#83c79d}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);margin:0 auto;
 max-width:60rem;padding:1.5rem}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 p.dim,.dim{color:var(--dim)}
 table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;border-bottom:1px solid
-var(--line);text-align:left;vertical-align:top}td{overflow-wrap:anywhere}th{white-space:nowrap}
+var(--line);text-align:left;vertical-align:top}td{overflow-wrap:anywhere}
+th{white-space:nowrap;color:var(--dim);font-weight:500;font-size:.9rem}
+td:first-child,th:first-child{padding-left:0}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.cards{display:flex;flex-wrap:wrap;gap:.8rem;margin-top:1rem}
-.card{background:var(--card);border-radius:.5rem;padding:.6rem 1rem;min-width:8rem}
+td.name,td.n{overflow-wrap:normal}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));gap:.8rem;margin-top:1rem}
+.card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem 1rem}
 .card b{display:block;font-size:1.4rem;font-variant-numeric:tabular-nums}
-td.bars{width:45%}.bar{background:var(--undetermined);height:.7rem;border-radius:.2rem;min-width:1px}
-.critical,.pause{color:var(--hard);font-weight:600}.warning,.warn{color:var(--soft);font-weight:600}
+td.bars{width:45%;vertical-align:middle}
+.bar{background:var(--hard);height:.7rem;border-radius:.2rem;min-width:1px}
+.critical,.pause{color:var(--bad);font-weight:600}.warning,.warn{color:var(--warn);font-weight:600}
 .ok{color:var(--good)}
 svg{width:100%;height:auto}svg text{fill:var(--dim);font-size:11px}
 svg .hard{fill:var(--hard)}svg .soft{fill:var(--soft)}svg .block{fill:var(--block)}
 svg .undetermined{fill:var(--undetermined)}
 .key span{margin-right:1rem}
 .key i{display:inline-block;width:.8rem;height:.8rem;border-radius:.2rem;margin-right:.3rem}
+@media(max-width:40rem){body{padding:1rem}td,th{padding:.3rem .35rem;font-size:.9rem}
+td.n,th,th.n{white-space:normal}td.bars{width:30%}svg text{font-size:20px}
+.told th{display:none}.told tr{display:flex;flex-wrap:wrap;gap:0 .8rem;padding:.5rem 0;
+border-bottom:1px solid var(--line)}.told td{padding:0;border:0}.told td.said{flex-basis:100%}}
 """
 _CLASSES = ("hard", "soft", "block", "undetermined")
 _WIDTH, _HEIGHT, _FOOT = 760, 180, 18
 _TEXT_AT_MOST = 300
 _BARS = " "
 """The heading of bars."""
+_SAID = frozenset({"what", "text", "what to do"})
+"""Columns of sentences; on a phone each has a line of its own, the others stand above it."""
+_JOINTS = re.compile(r"(?=@)|(?<=[._-])")
 
 
 def page(found: "Report") -> str:
@@ -78,6 +92,11 @@ def _text(text: str) -> str:
     return escape(harmless(text))
 
 
+def _name(text: str) -> str:
+    """Write a name so that a narrow column breaks it between its parts."""
+    return "<wbr>".join(map(escape, _JOINTS.split(harmless(text))))
+
+
 def _cards(found: "Report") -> str:
     from dsnwatch.summing import change  # noqa: PLC0415  the command has loaded it
 
@@ -105,22 +124,23 @@ def _table(title: str, heading: Sequence[str], rows: Iterable[Sequence[str]]) ->
     """Write a table; headings that end in # are of numbers, and cells are HTML already."""
     body = [
         "<tr>"
-        + "".join(
-            f"<td{_number(name)}>{cell}</td>" for name, cell in zip(heading, row, strict=True)
-        )
+        + "".join(f"<td{_class(name)}>{cell}</td>" for name, cell in zip(heading, row, strict=True))
         + "</tr>"
         for row in rows
     ]
     if not body:
         return ""
-    head = "".join(f"<th{_number(name)}>{_text(name.rstrip('#'))}</th>" for name in heading)
-    return f"<h2>{_text(title)}</h2><table><tr>{head}</tr>{''.join(body)}</table>"
+    head = "".join(f"<th{_class(name)}>{_text(name.rstrip('#'))}</th>" for name in heading)
+    told = ' class="told"' if _SAID.intersection(heading) else ""
+    return f"<h2>{_text(title)}</h2><table{told}><tr>{head}</tr>{''.join(body)}</table>"
 
 
-def _number(heading: str) -> str:
+def _class(heading: str) -> str:
     if heading.endswith("#"):
         return ' class="n"'
-    return ' class="bars"' if heading == _BARS else ""
+    if heading in _SAID:
+        return ' class="said"'
+    return ' class="bars"' if heading == _BARS else ' class="name"'
 
 
 def _alerts(found: "Report") -> str:
@@ -164,7 +184,7 @@ def _chart(series: "Series") -> str:
     every = max(len(totals) // 8, 1)
     marks = range(0, max(len(totals) - every // 2, 1), every)
     starts = series.span.starts
-    form = "%m-%d %H:00" if series.span.hourly else "%m-%d"
+    form = "%H:00" if series.span.hourly else "%m-%d"
     drawn += [
         f'<text x="{number * step:.1f}" y="{_HEIGHT - 4}">{starts[number].strftime(form)}</text>'
         for number in marks
@@ -195,7 +215,7 @@ def _streams(found: "Report") -> str:
             for number, share in zip(numbers, shares, strict=True)
         ]
         sent = f"{one.sent:,}" if one.sent else "?"
-        rows.append((_text(name or "-"), sent, *told, f'<span class="{state}">{state}</span>'))
+        rows.append((_name(name or "-"), sent, *told, f'<span class="{state}">{state}</span>'))
     return _table("Streams", ("stream", "sent#", "hard#", "failed#", "complaints#", "state"), rows)
 
 
@@ -203,7 +223,7 @@ def _ranked(title: str, rows: "Ranked") -> str:
     largest = max((one.failed for _, one in rows), default=0)
     told = [
         (
-            _text("(others)" if name == "*" else name),
+            _name("(others)" if name == "*" else name),
             f"{one.failed:,}",
             f'<div class="bar" style="width:{100 * one.failed / largest:.1f}%"></div>',
         )
@@ -217,8 +237,8 @@ def _words(found: "Report") -> str:
     rows = [
         (
             f"{one.events:,}",
-            _text(one.provider or "various"),
-            _text(one.reason),
+            _name(one.provider or "various"),
+            _name(one.reason),
             _text(one.form[:_TEXT_AT_MOST]) or f'<span class="dim">rule {_text(one.rule)}</span>',
         )
         for one in found.prints
@@ -229,9 +249,9 @@ def _words(found: "Report") -> str:
 def _todo(found: "Report") -> str:
     rows = [
         (
-            _text(one.provider or "various"),
+            _name(one.provider or "various"),
             f"{one.events:,}",
-            _text(one.reason),
+            _name(one.reason),
             f'{_text(one.to_do)}<br><span class="dim">{_text(one.text[:_TEXT_AT_MOST])}</span>',
             day(one.last_at),
         )

@@ -1,13 +1,16 @@
 """The pages in a real browser: the main ways through them, and axe finds nothing serious."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from dsnwatch.cli.report_html import page as report_page
 from dsnwatch.model import RawMessage, Scope
 from dsnwatch.store import Hold, new_id
+from dsnwatch.summing import report
 from tests.http.browser import chromium, served
 from tests.http.builders import NOW, Place, forge
 
@@ -167,6 +170,18 @@ def test_pages_and_their_tables_fit_a_phone(page: "Page", filled: Place) -> None
             ".map(each => each.scrollWidth - each.clientWidth)"
         )
         assert max(wider) <= 0, path
+
+
+def test_report_as_a_page_fits_a_phone_and_axe_finds_nothing_serious(
+    browser: "Browser", filled: Place, tmp_path: Path
+) -> None:
+    written = tmp_path / "report.html"
+    written.write_text(report_page(report(filled.store, timedelta(days=60), NOW)))
+    context = browser.new_context(viewport={"width": 390, "height": 844}, bypass_csp=True)
+    page = context.new_page()
+    assert serious(page, written.as_uri()) == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    context.close()
 
 
 def test_address_is_found_and_released(page: "Page", filled: Place) -> None:
