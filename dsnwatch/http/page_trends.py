@@ -97,8 +97,9 @@ def _sample(desk: Desk, each: Fingerprint) -> str:
 
 
 def _rows(desk: Desk, by: Dimension, when: Span, only: dict[Dimension, str]) -> Iterator[_Row]:
-    lines = dict(desk.store.series(by, when, only))
-    for name, counted in desk.store.counted_by(by, when, only, limit=ROWS):
+    found = desk.store.counted_by(by, when, only, limit=ROWS)
+    lines = dict(desk.store.series(by, when, only, names=[name for name, _ in found]))
+    for name, counted in found:
         besides = 0 if by in _OF_FAILURES else counted.sent + counted.complaints
         if not counted.failed and not besides:
             continue

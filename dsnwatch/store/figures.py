@@ -123,6 +123,7 @@ class FigureQueries:
         span: Span,
         only: Only = _EVERYTHING,
         limit: int | None = None,
+        names: Iterable[str] | None = None,
     ) -> Series:
         """Count events by the step, a line each value; for charts.
 
@@ -132,6 +133,7 @@ class FigureQueries:
             span: When; where domain or campaign are asked for, by whole days.
             only: Which events.
             limit: How many lines at most; the others together are a last line, `OTHERS`.
+            names: The lines that are wanted, where it is known; None is all.
         """
         if dimension is not Dimension.KIND:
             only = {Dimension.KIND: Kind.BOUNCE.value, **only}
@@ -143,6 +145,8 @@ class FigureQueries:
             .where(*_within(table, span), *_conditions(table, dimension, only))
             .group_by(wanted, step)
         )
+        if names is not None:
+            statement = statement.where(wanted.in_([*names]))
         with reading(self._engine, self._where) as connection:
             rows = [(row[0], row[1], int(row[2])) for row in connection.execute(statement)]
         return _series(span, rows, limit)

@@ -337,6 +337,8 @@ def test_chart_has_a_number_a_step_and_puts_the_rest_together(tmp_path: Path) ->
     series = store.series(Dimension.REASON, span, limit=2)
     assert [(name, sum(values)) for name, values in series] == [("user_unknown", 2), (OTHERS, 2)]
     assert series.total == (*(0,) * 23, 4)
+    (only,) = store.series(Dimension.REASON, span, names=["user_unknown"])
+    assert (only[0], sum(only[1])) == ("user_unknown", 2)
     assert store.series(Dimension.REASON, span.before).total == (0,) * 24
 
 
