@@ -42,8 +42,8 @@ MUCH: Final = 400
 MANY: Final = 64
 """So many are left to it once it is there; fewer are read sooner than sent."""
 
-AHEAD: Final = 2
-"""Groups that it may have at once: one that it reads, and one that it need not wait for."""
+AHEAD: Final = 3
+"""Groups that it may have at once: one that it reads, and those that it need not wait for."""
 
 REST_SECONDS: Final = 30.0
 """After so long without work it ends; one that died is not replaced sooner."""
@@ -269,6 +269,11 @@ class Assistance:
             return False
         self._given.append((self._assistant, len(raws)))
         return True
+
+    def has_read(self) -> bool:
+        """Whether `take` need not wait; at once, and only where something was given."""
+        assistant, _ = self._given[0]
+        return assistant is not self._assistant or assistant.poll(0.0)
 
     def take(self, *, hurry: Callable[[], bool]) -> Readings:
         """Get the readings of what was given first; [] where there are none to be had.

@@ -117,16 +117,34 @@ class Inbox:
                 if not ahead:
                     return
                 self._busy_since = time.monotonic()
-                group = ahead.popleft()
-                readings = self.assistance.take(hurry=self._stopped.is_set) if group.given else []
-                # The next ones go out before this one is stored, so that nobody waits.
-                self._look_ahead(ahead, wait=False)
+                group, readings = self._next(ahead)
                 self._busy_since = time.monotonic()
-                self._commit(group.waiting, readings)
+                self._commit(group, readings)
                 self._busy_since = None
         finally:
             self._busy_since = None
             self.assistance.close()
+
+    def _next(self, ahead: "deque[_Group]") -> tuple[list[_Waiting], Readings]:
+        """Take the oldest group, and those behind it that have been read and fit in with it.
+
+        The next ones go out before these are stored, so that nobody waits.
+        """
+        group: list[_Waiting] = []
+        readings: Readings = []
+        while True:
+            first = ahead.popleft()
+            said = self.assistance.take(hurry=self._stopped.is_set) if first.given else []
+            group += first.waiting
+            readings += said or [None] * len(first.waiting)
+            self._look_ahead(ahead, wait=False)
+            if not (
+                ahead
+                and ahead[0].given
+                and len(group) + len(ahead[0].waiting) <= self._group
+                and self.assistance.has_read()
+            ):
+                return group, readings
 
     def _look_ahead(self, ahead: "deque[_Group]", *, wait: bool = True) -> None:
         """Take what waits, and have it read by the other process as far as that is worth it.
@@ -144,17 +162,17 @@ class Inbox:
             waiting = [one for one in taken if one.receipt.set_running_or_notify_cancel()]
             ahead.append(_Group(waiting, self.assistance.give([one.raw for one in waiting])))
 
-    def _commit(self, group: list[_Waiting], readings: Readings | tuple[()] = ()) -> None:
+    def _commit(self, group: list[_Waiting], readings: Readings) -> None:
         """Commit a group, and let each one who waits know.
 
         Args:
             group: Messages; nothing happens without any.
-            readings: Of all of them, as far as they have been read; or none.
+            readings: Of all of them, as far as they have been read.
         """
         if not group:
             return
         raws = [one.raw for one in group]
-        pairs = zip(raws, readings or [None] * len(raws), strict=True)
+        pairs = zip(raws, readings, strict=True)
         try:
             receipts = self._ingest.commit(
                 [raw if reading is None else (raw, reading) for raw, reading in pairs]
@@ -165,7 +183,7 @@ class Inbox:
             ours = isinstance(error, StoreConflictError) or not isinstance(error, DsnwatchError)
             if len(group) > 1 and ours:
                 for one in group:  # a mistake of ours with one message must not keep the others
-                    self._commit([one])
+                    self._commit([one], [None])
                 return
             log_not_stored(len(group), error)
             for one in group:

@@ -142,6 +142,8 @@ class RawMessage:
             end -= 2 if data[end - 2 : end - 1] == b"\r" else 1
         if b"\r" not in data:
             return hashlib.sha256(memoryview(data)[:end]).hexdigest()
+        if end <= _PIECE:  # nearly all: a third of the time goes into doing it piece by piece
+            return hashlib.sha256(data[:end].replace(b"\r\n", b"\n")).hexdigest()
         digest = hashlib.sha256()
         start = 0
         while start < end:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from dsnwatch.config.guards import FloodSection, SenderSection
 from dsnwatch.harvest import masked
@@ -47,6 +48,7 @@ def hour_of(moment: datetime) -> int:
     return (moment - _EPOCH) // _HOUR
 
 
+@lru_cache(maxsize=64)
 def hour_text(hour: int) -> str:
     """Write an hour: `2026-03-01T12`."""
     return (_EPOCH + hour * _HOUR).strftime("%Y-%m-%dT%H")
