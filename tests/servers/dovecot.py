@@ -189,18 +189,26 @@ class Dovecot:
     def kill(self) -> None:
         """End it and all its processes at once, connections and all."""
         pid_file = self.folder / "run" / "master.pid"
-        if not pid_file.exists():
-            return
-        master = int(pid_file.read_text())
-        children = _children(master)
-        for pid in (master, *children):
+        # Whoever is interrupted while it starts finds no file yet.
+        masters = [int(pid_file.read_text())] if pid_file.exists() else self._masters()
+        pids = [*masters, *(child for master in masters for child in _children(master))]
+        for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for _ in range(500):
-            if not any(_lives(pid) for pid in (master, *children)):
+            if not any(map(_lives, pids)):
                 break
             time.sleep(0.01)
         pid_file.unlink(missing_ok=True)
+
+    def _masters(self) -> list[int]:
+        """Find what runs by our configuration, whether it has written down its id or not."""
+        ours, found = str(self.folder / "dovecot.conf").encode(), []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if ours in path.read_bytes().split(b"\0"):
+                    found.append(int(path.parent.name))
+        return found
 
     def a_user(self) -> "Account":
         """Give a user whose mailbox nobody has used."""
@@ -215,8 +223,10 @@ def _lives(pid: int) -> bool:
 
 
 def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found]
+    with suppress(OSError):  # it has ended
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in found]
+    return []
 
 
 @dataclass
