@@ -349,6 +349,7 @@ class ImapSource:
 
     def _give(self, folder: Folder, uidvalidity: int, uids: Sequence[int]) -> Iterator[RawMessage]:
         """Fetch a set of messages and hand them out, in the order of their UIDs."""
+        place = f"{self._section.name}/{shown(folder.name)};uidvalidity={uidvalidity};uid="
         for uid, got in fetch_whole(self._section.name, partial(self._at, folder), uids):
             if not folder.is_of(uidvalidity):
                 return
@@ -358,8 +359,7 @@ class ImapSource:
             cut = f";first={len(got.data)}" if len(got.data) >= LARGEST_OCTETS else ""
             raw = RawMessage(
                 data=got.data,
-                locator=f"{self._section.name}/{shown(folder.name)};uidvalidity={uidvalidity};"
-                f"uid={uid}{cut}",
+                locator=f"{place}{uid}{cut}",
                 source="imap",
                 arrived_at=got.arrived_at,
                 stream=self._stream,

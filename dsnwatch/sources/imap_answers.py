@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from imapclient.response_parser import parse_fetch_response
@@ -77,8 +78,12 @@ def read_fetch(data: Sequence[Any], offset: int) -> dict[int, Fetched]:
     return found
 
 
+@lru_cache(maxsize=256)
 def _moment(text: bytes | None) -> datetime | None:
-    """Read an INTERNALDATE (RFC 9051, date-time); None where it is none."""
+    """Read an INTERNALDATE (RFC 9051, date-time); None where it is none.
+
+    Bounces come in bursts, many in the same second.
+    """
     date = _DATE.fullmatch(text or b"")
     if date is None:
         return None
