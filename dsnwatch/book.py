@@ -62,9 +62,18 @@ class Letter(NamedTuple):
         return bool(self.report.defects) and self.report.kind is Kind.OTHER
 
     @property
+    def author(self) -> str:
+        """Who wrote it, where it is ordinary mail and says so; "" where not."""
+        if self.report.kind is not Kind.OTHER or self.unreadable:
+            return ""
+        address = key(head_of(self.raw.data).text("from"))
+        return address if all(address.rpartition("@")[::2]) else ""
+
+    @property
     def claims(self) -> tuple[str, ...]:
         """What is decided about when it is stored: two copies of a letter share all of it."""
-        return tuple(event.attribution.recipient for event in self.events) or (self.fingerprint,)
+        about = tuple(event.attribution.recipient for event in self.events) or (self.fingerprint,)
+        return (*about, author) if (author := self.author) else about
 
     def receipt(
         self, state: ReceiptState, id_: str, events: int = 0, suppressed: tuple[str, ...] = ()
@@ -205,9 +214,8 @@ class Book:
 
     def note_reply(self, letter: Letter) -> None:
         """Note that somebody wrote; it shows life where we know his address."""
-        address = key(head_of(letter.raw.data).text("from"))
-        if all(address.rpartition("@")[::2]):
-            self.replies.append(Sign(address, letter.arrived_at, "reply"))
+        if author := letter.author:
+            self.replies.append(Sign(author, letter.arrived_at, "reply"))
 
     def disown(self, event: BounceEvent, report: BounceReport) -> None:
         """Let a sign of life be none if it came of the very message that failed now."""
@@ -297,7 +305,6 @@ class Book:
         writer.add_messages(self.messages)
         writer.add_events(self.events)
         if self.replies:
-            writer.claim({sign.address for sign in self.replies})
             known = writer.known_addresses({sign.address for sign in self.replies})
             self.signs += [sign for sign in self.replies if sign.address in known]
         former = [(new_id(now), row) for row in self.former]

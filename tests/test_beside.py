@@ -1,7 +1,7 @@
 """Several daemons take mail in at once on one PostgreSQL: each effect once, whoever is first."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -105,3 +105,26 @@ def test_batch_is_stored_anew_where_another_wrote_the_same(
         ReceiptState.DUPLICATE: 45,
     }
     assert stores[0].counts().events == 15
+
+
+def test_all_that_is_decided_about_is_claimed_at_once(
+    stores: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who claims twice in a transaction may wait for one who waits for him."""
+    claimed: list[list[str]] = []
+    real = postgres.claims
+
+    def claims(names: Iterable[str]) -> Iterator[postgres.Statement]:
+        claimed.append(sorted(names))
+        return real(claimed[-1])
+
+    monkeypatch.setattr(postgres, "claims", claims)
+    reply = raw(b"From: Bob <bob@Example.org>\nSubject: Re: News\n\nI am back.\n")
+    Ingest(stores[0], READER, POLICY, lambda: TODAY).commit(
+        [raw(a_bounce("bob@example.org")), raw(a_bounce("anne@example.org")), reply]
+    )
+    (once,) = claimed
+    assert {"anne@example.org", "bob@example.org", reply.fingerprint} == {*once}
+    assert asked(stores[0].url, "SELECT count(*) FROM life WHERE address = 'bob@example.org'") == [
+        (1,)
+    ]
