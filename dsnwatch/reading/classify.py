@@ -29,6 +29,12 @@ _CONFIDENCE = {
     "nothing": 0.2,
 }
 """How sure each kind of evidence makes; prose about a recipient is a little less than his reply."""
+_BY_FIELD = {
+    "status": "status",
+    "reply_code": "reply",
+    "dialect": "default",
+    "silence": "default",
+}
 _PROSE_DISCOUNT = 0.05
 
 
@@ -98,7 +104,12 @@ def matches(known: Evidence, rules: Rules) -> Iterator[Match]:
     if reply is not None and reply in rules.replies:
         yield Match(f"reply-{reply}", "reply_code", (0, 0), reply)
     row = rules.dialects.by_id.get(known.where.dialect or "")
-    if row is not None and row.default is not None and reply is None:
+    if row is None or reply is not None:
+        return
+    if row.silent is not None and not known.diagnostic:
+        reason = "mailer_error" if known.where.local else row.silent
+        yield Match(f"dialect-{row.id}", "silence", (0, 0), reason)
+    elif row.default is not None:
         yield Match(f"dialect-{row.id}", "dialect", (0, 0), row.id)
 
 
@@ -131,6 +142,8 @@ def reason_of(match: Match, rules: Rules) -> str:
     """Return the reason a match speaks for."""
     if match.field == "reply_code":
         return rules.replies[match.text]
+    if match.field == "silence":
+        return match.text
     if match.field == "dialect":
         return rules.dialects.by_id[match.text].default or "undetermined"
     if match.field == "status":
@@ -223,8 +236,8 @@ _PASSING = frozenset(
 def _confidence(best: Match | None, reason: str, status: StatusCode | None, rules: Rules) -> float:
     if best is None:
         return _CONFIDENCE["nothing"]
-    if best.field in {"status", "dialect", "reply_code"}:
-        return _CONFIDENCE[{"reply_code": "reply", "dialect": "default"}.get(best.field, "status")]
+    if best.field in _BY_FIELD:
+        return _CONFIDENCE[_BY_FIELD[best.field]]
     cause = rules.causes.by_id[best.rule]
     rule = rules.status(status) if status is not None else None
     if rule is not None and not rule.generic:

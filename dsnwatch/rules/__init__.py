@@ -150,7 +150,7 @@ def _checked(
         if name in seen:
             raise RuleError(file, name, "the id is there twice; rename one of the two")
         seen.add(name)
-        for key in ("reason", "default"):
+        for key in ("reason", "default", "silent"):
             if key in row and row[key] not in categories:
                 raise RuleError(file, name, f"unknown reason '{row[key]}'; see docs/reasons.md")
     return rows

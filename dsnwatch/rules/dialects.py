@@ -35,8 +35,8 @@ _IN_TEXT = re.compile(ADDRESS)
 SHAPE = {
     "id": TEXT, "name": TEXT, "kind": TEXT, "signs": TABLES, "begin": TEXTS, "end": TEXTS,
     "recipient": TEXTS, "others": TEXTS, "returned": TEXTS, "delayed": TEXTS, "delivered": TEXTS,
-    "given_up": TEXTS, "until": FLAG, "retried": FLAG, "made_up": TEXTS, "default": TEXT,
-    "source": TEXT,
+    "given_up": TEXTS, "until": FLAG, "retried": FLAG, "made_up": TEXTS, "silent": TEXT,
+    "default": TEXT, "source": TEXT,
 }  # fmt: skip
 _SIGNS = ("from", "subject", "header", "text")
 
@@ -153,6 +153,7 @@ class Dialect:
         until: Whether its delay notices name Will-Retry-Until: one without is final.
         retried: Whether its x.0.0 tells how often it tried, not whether the failure is for ever.
         made_up: Enhanced codes it puts in the place of a bare reply code.
+        silent: The reason where it hands on no word at all, of somebody at another host.
         default: The reason when nothing else says one and no server replied.
     """
 
@@ -172,6 +173,7 @@ class Dialect:
     until: bool
     retried: bool
     made_up: frozenset[str]
+    silent: str | None
     default: str | None
 
     def names_others(self, line: str) -> bool:
@@ -289,6 +291,7 @@ def _dialect(file: str, row: dict[str, Any]) -> Dialect:
             until=row.get("until", False),
             retried=row.get("retried", False),
             made_up=frozenset(row.get("made_up", ())),
+            silent=row.get("silent"),
             default=row.get("default"),
         )
     except ValueError as error:
