@@ -1,5 +1,6 @@
 """What a sender has to mend: refusals for his own or the message's sake, put together."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,8 @@ class Ticket:
         blocklist: The block list that is named; None where none is.
         blocked_ip: The sending address that is named; "" where none is.
         domain: The sending domain of the sample; "" where the returned mail does not say.
-        finding: What is found fault with: `SPF`, `DKIM`, `DMARC`, `ARC`, `PTR`; "" for others.
+        finding: What is found fault with: `SPF`, `DKIM`, `SPF and DKIM`, `DMARC`, `ARC`, `PTR`; ""
+            for others.
         to_do: What to do, in a sentence.
         events: How many refusals, in the span that was asked for.
         fixed: Whether it has stopped.
@@ -148,9 +150,17 @@ def _is_over(by_day: Sequence[int], group: "Iterable[Fingerprint]", now: datetim
 
 
 def finding_of(text: str) -> str:
-    """Say what the words of a refusal find fault with; "" where they name nothing we know."""
+    """Say what the words of a refusal find fault with; "" where they name nothing we know.
+
+    What they say has passed is left out. Gmail wants one of SPF and DKIM, and names both.
+    """
     words = text.lower()
-    return next((name for sign, name in _FINDINGS if sign in words), "")
+    found = [name for sign, name in _FINDINGS if sign in words and not _passed(sign, words)]
+    return "SPF and DKIM" if found[:2] == ["DKIM", "SPF"] else next(iter(found), "")
+
+
+def _passed(sign: str, words: str) -> bool:
+    return re.search(rf"\b{sign}\b[^=]{{0,60}}= ?pass", words) is not None
 
 
 def is_fixed(days: Sequence[int], last: datetime, now: datetime) -> bool:

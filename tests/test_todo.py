@@ -97,6 +97,11 @@ def test_what_is_found_fault_with_is_named(store: Store) -> None:
     [
         ("DKIM signature did not verify", "DKIM"),
         ("SPF and DKIM fail, DMARC policy is reject", "DMARC"),
+        (
+            "DKIM = did not pass; SPF [example.org] with ip: [192.0.2.1] = did not pass",
+            "SPF and DKIM",
+        ),
+        ("DKIM = did not pass; SPF [example.org] with ip: [192.0.2.1] = pass", "DKIM"),
         ("no PTR record", "PTR"),
         ("host has no reverse DNS", "PTR"),
         ("go away", ""),
