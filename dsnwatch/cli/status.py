@@ -72,6 +72,8 @@ def status(
     _show_totals(totals)
     line()
     _show_daemons(daemons, now, missed=missed)
+    if found:
+        line()
     table(COLUMNS, (_row(each, figures, now) for each, figures in found))
     for _, figures in found:
         if figures.last_error:
@@ -103,8 +105,7 @@ def _show_daemons(
         line("no daemon runs; start it: `systemctl start dsnwatch`, or `dsnwatch run`")
     elif not daemons:
         line("no daemon runs on it; see `dsnwatch docs operations`")
-    if table(DAEMONS, (_daemon_row(each, daemon, now) for each, daemon in daemons)):
-        line()
+    table(DAEMONS, (_daemon_row(each, daemon, now) for each, daemon in daemons))
 
 
 DAEMONS = (
