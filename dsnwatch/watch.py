@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 SET: Final = 500
 """Receipts that are waited for at once."""
 
-UNDER_WAY: Final = 4 * SET
+UNDER_WAY: Final = 3 * SET
 """Messages that are at the inbox at most: enough to work on while a server moves a large set."""
 
 MOST_OCTETS: Final = 16 << 20
