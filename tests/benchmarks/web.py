@@ -7,7 +7,7 @@ uvicorn in one process of their own, over connections that stay, by turns. The p
 that got as much a day, the second one for ten times as long, asked by turns, and so the lists of
 the API for values that are seldom; each price is the median of its times, each ratio that of its
 turns, for whatever else the machine does weighs on both of a turn. `--events 500000 5000000
---suppressions 1000000` is the full size: 8 GB, filled in 5 to 10 minutes, as busy as
+--suppressions 1000000` is the full size: 8 GB, filled in 5 to 17 minutes, as busy as
 the machine is.
 """
 
