@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -17,11 +17,13 @@ from dsnwatch.policy.guards import SENDER, SENDER_HOURS, USUAL_DAYS, hour_of
 from dsnwatch.store import SuppressionFilter
 from dsnwatch.store.duties import Duty
 from dsnwatch.store.figure_answers import HOURS_KEPT
+from dsnwatch.store.ids import first_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
 if TYPE_CHECKING:
     from dsnwatch.config.settings import Settings
     from dsnwatch.store import Store, Writer
+    from dsnwatch.store.aging import Key, Stretch
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +73,12 @@ class Sweep:
             if length is not None:
                 gone["suppressions"] += self._suppressions(reason, length, now)
         keep = self.settings.keep
-        with self.store.write() as writer:
-            gone["raw_messages"] = writer.sweep_raw(_before(now, keep.raw_messages))
-        with self.store.write() as writer:
-            gone["events"] = writer.sweep_events(_before(now, keep.events))
+        gone["raw_messages"] = self.octets(_before(now, keep.raw_messages))
+        gone["events"] = self.events(_before(now, keep.events))
+        gone["sent"] = self._sent(_before(now, keep.sent))
         with self.store.write() as writer:
             gone["dead_letters"] = writer.deliveries.sweep(_before(now, keep.dead_letters))
-            gone["sent"] = self._sent(writer, _before(now, keep.sent))
+            gone["sent"] += writer.drop_sent_counts(hour_of(_before(now, keep.sent)))
             gone["history"] = writer.sweep_history(_before(now, keep.events))
             writer.sweep_guard_hours(hour_of(now - timedelta(days=USUAL_DAYS + 1)))
             writer.sweep_guard_hours(hour_of(now) - SENDER_HOURS, SENDER)
@@ -88,6 +89,24 @@ class Sweep:
             if any(gone.values()):
                 writer.audit(now, self.who, "store.sweep", self.store.where, "keep", dict(gone))
         return dict(gone)
+
+    def octets(self, before: datetime) -> int:
+        """Let go of the octets of messages stored before a moment; tells how many messages."""
+        old = self.store.old_octets(before)
+        return self._each(old, lambda writer, some: writer.drop_octets(some))
+
+    def events(self, before: datetime) -> int:
+        """Let go of the events stored before a moment that nothing rests on; tells how many."""
+        first_kept = first_id(before)
+        with self.store.write() as writer:
+            writer.note_sweep(first_kept)
+            writer.sweep_feed(first_kept)
+        old = self.store.old_events(before)
+        return self._each(old, lambda writer, some: writer.drop_events(some))
+
+    def _sent(self, before: datetime) -> int:
+        old = self.store.old_sent(first_sent_key(before))
+        return self._each(old, lambda writer, some: writer.drop_sent(some))
 
     def _again(self, some: "Callable[[Writer], int]") -> int:
         """Do something some rows at a time, until nothing is left of it."""
@@ -116,9 +135,19 @@ class Sweep:
                 count += len(changes.release(piece, because, verb="suppression.sweep"))
         return count
 
-    @staticmethod
-    def _sent(writer: "Writer", before: datetime) -> int:
-        return writer.sweep_sent(first_sent_key(before), hour_of(before))
+    def _each(
+        self,
+        stretches: "Iterator[Stretch[Key]]",
+        drop: "Callable[[Writer, Stretch[Key]], int]",
+    ) -> int:
+        """Let go of rows, a stretch in a transaction."""
+        count = 0
+        for stretch in stretches:
+            if self.stopped():
+                break
+            with self.store.write() as writer:
+                count += drop(writer, stretch)
+        return count
 
 
 def _before(now: datetime, keep: timedelta | None) -> datetime:

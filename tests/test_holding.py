@@ -8,8 +8,10 @@ import pytest
 
 from dsnwatch import holding
 from dsnwatch.changes import Changes
+from dsnwatch.config.settings import Settings
 from dsnwatch.holding import Holding
 from dsnwatch.ingest import Ingest
+from dsnwatch.keeping import Sweep
 from dsnwatch.model import RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.reading.reader import Reader
@@ -161,8 +163,7 @@ def test_a_hold_is_found_by_its_name_and_by_its_id(store: Store) -> None:
 
 def test_events_that_wait_are_kept_however_old(store: Store) -> None:
     take_in(store, a_bounce())
-    with store.write() as writer:
-        assert writer.sweep_events(TODAY + 4000 * DAY) == 0
+    assert Sweep(store, Settings(), "cli:anne").events(TODAY + 4000 * DAY) == 0
     assert settled(store, "release") == [1]
 
 

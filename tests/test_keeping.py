@@ -18,7 +18,7 @@ from dsnwatch.policy import Policy
 from dsnwatch.policy.guards import hour_of
 from dsnwatch.reading.reader import Reader
 from dsnwatch.records import Suppression
-from dsnwatch.store import EventFilter, Store, open_store
+from dsnwatch.store import EventFilter, Store, aging, open_store
 from dsnwatch.subscriptions import Subscription, Subscriptions
 
 from .test_ingest import a_bounce, news
@@ -105,6 +105,27 @@ def test_many_go_some_a_transaction(store: Store) -> None:
     put(store, *(a_row(f"user{n:04}@example.org", "mailbox_full", 181) for n in range(1200)))
     assert swept(store, settings(keep={"mailbox_full": "180d"}))["suppressions"] == 1200
     assert listed(store) == []
+
+
+def test_many_events_go_some_a_transaction_and_a_stop_leaves_the_rest(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aging, "AT_ONCE", 4)
+    dead = [a_bounce(f"u{n}@example.org") for n in range(15)]
+    full = [a_bounce(f"v{n}@example.org").replace(b"5.1.1", b"4.2.2") for n in range(15)]
+    octets = [
+        each.replace(b"User unknown", b"no")
+        for pair in zip(dead, full, strict=True)
+        for each in pair
+    ]
+    mail = [RawMessage(data, f"m#{n}", "mbox", TODAY) for n, data in enumerate(octets)]
+    Ingest(store, READER, Policy.preset("default"), lambda: TODAY).commit(mail)
+    looks = iter([False] * 3 + [True])
+    stopped = Sweep(store, settings(), "daemon", ALL, lambda: next(looks))
+    assert stopped.octets(TODAY + 4000 * DAY) == 12
+    assert Sweep(store, settings(), "daemon", ALL).octets(TODAY + 4000 * DAY) == 18
+    assert Sweep(store, settings(), "daemon", ALL).events(TODAY + 4000 * DAY) == 15
+    assert {each.event.attribution.recipient[0] for each in store.events()} == {"u"}
 
 
 def test_what_was_sent_long_ago_and_counted_long_ago_goes(store: Store) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dsnwatch.config.settings import Settings
+from dsnwatch.keeping import Sweep
 from dsnwatch.model import BounceClass, Details, Fault, Verdict
 from dsnwatch.records import StoredEvent
 from dsnwatch.store import Span, Store, open_store
@@ -135,8 +137,7 @@ def test_what_is_fixed_comes_last_and_what_is_gone_is_told_masked(store: Store) 
         ("policy", False),
         ("reputation", True),
     ]
-    with store.write() as writer:
-        writer.sweep_events(NOW + 9000 * DAY)
+    Sweep(store, Settings(), "cli:anne").events(NOW + 9000 * DAY)
     assert [one.text for one in tickets(store, MONTH, NOW)] == ["550 new {n}", "550 old {n}"]
 
 

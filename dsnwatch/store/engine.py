@@ -7,6 +7,7 @@ from functools import partial
 
 from dsnwatch.errors import StoreSchemaError
 from dsnwatch.store import schema
+from dsnwatch.store.aging import AgeQueries
 from dsnwatch.store.alerts import AlertQueries
 from dsnwatch.store.connections import connect_to, reading, writing
 from dsnwatch.store.deliveries import Deliveries
@@ -36,6 +37,7 @@ class Store(
     AlertQueries,
     EraseQueries,
     FeedQueries,
+    AgeQueries,
 ):
     """An open database; threads may share it, forked processes may not.
 

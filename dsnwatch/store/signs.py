@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy import Engine, func, select, text
 
 from dsnwatch.records import Life, Sign
 from dsnwatch.store.connections import reading
@@ -144,12 +144,6 @@ class SignWrites(Statements):
         ]
         if rows:
             self._connection.execute(_COUNT_SENT, rows)
-
-    def sweep_sent(self, before_key: int, before_hour: int) -> int:
-        """Let go of what was sent long ago, by the smallest key and hour that stay; counts both."""
-        gone = self._connection.execute(delete(SENT).where(SENT.c.key < before_key)).rowcount
-        counts = delete(SENT_COUNT).where(SENT_COUNT.c.hour < before_hour)
-        return gone + self._connection.execute(counts).rowcount
 
     def addresses_alive(self) -> int:
         """Count the addresses that ever showed a sign of life."""

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from dsnwatch.errors import StoreLeaseError
 from dsnwatch.model import Action, Kind, RawMessage
 from dsnwatch.records import News, PastEvent, StoredEvent, StoredMessage
+from dsnwatch.store.aging import AgeWrites
 from dsnwatch.store.alerts import AlertWrites
 from dsnwatch.store.answers import QuarantineItem
 from dsnwatch.store.daemon_tables import CURSOR, DAEMON, FIGURES, LEASE
@@ -31,9 +32,8 @@ from dsnwatch.store.delivery_tables import LANE, OUTBOX
 from dsnwatch.store.erasing import EraseWrites
 from dsnwatch.store.feed import FeedWrites
 from dsnwatch.store.forgotten import NOBODY, Forgotten
-from dsnwatch.store.hold_tables import HELD
 from dsnwatch.store.holds import HoldWrites
-from dsnwatch.store.ids import first_id, new_id
+from dsnwatch.store.ids import new_id
 from dsnwatch.store.listing import ListWrites
 from dsnwatch.store.questions import Question
 from dsnwatch.store.rows import (
@@ -47,7 +47,7 @@ from dsnwatch.store.rows import (
     quarantine_row,
 )
 from dsnwatch.store.signs import SignWrites
-from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE, SUPPRESSION
+from dsnwatch.store.tables import AUDIT, EVENT, MESSAGE, QUARANTINE, RAW_MESSAGE
 from dsnwatch.store.tally import COUNTED, QUARANTINED
 from dsnwatch.store.tokens import TokenWrites
 from dsnwatch.store.values import from_micros, storable, to_micros
@@ -88,7 +88,9 @@ _FAILURES = Question(
 )
 
 
-class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, AlertWrites, FeedWrites):
+class Writer(
+    ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, AlertWrites, FeedWrites, AgeWrites
+):
     """The rows of one transaction; all of them are there after it, or none.
 
     Nothing here commits: `Store.write` does, when its block ends without an exception.
@@ -297,25 +299,3 @@ class Writer(ListWrites, SignWrites, HoldWrites, EraseWrites, TokenWrites, Alert
     def sweep_figures(self, before: datetime) -> None:
         """Forget daemons that have said nothing since then."""
         self._connection.execute(delete(FIGURES).where(FIGURES.c.at < to_micros(before)))
-
-    def sweep_raw(self, before: datetime) -> int:
-        """Let go of the octets of messages stored before a moment; their facts stay.
-
-        Returns:
-            How many messages it was.
-        """
-        old = RAW_MESSAGE.c.message_id < first_id(before)
-        return self._connection.execute(delete(RAW_MESSAGE).where(old)).rowcount
-
-    def sweep_events(self, before: datetime) -> int:
-        """Let go of events stored before a moment, but for those a suppression rests on or a hold.
-
-        Returns:
-            How many events it was.
-        """
-        resting = select(SUPPRESSION.c.event_id).where(SUPPRESSION.c.event_id == EVENT.c.id)
-        waiting = select(HELD.c.event_id).where(HELD.c.event_id == EVENT.c.id)
-        old = (EVENT.c.id < first_id(before)) & ~resting.exists() & ~waiting.exists()
-        self.note_sweep(first_id(before))
-        self.sweep_feed(first_id(before))
-        return self._connection.execute(delete(EVENT).where(old)).rowcount

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dsnwatch.config.settings import Settings
+from dsnwatch.keeping import Sweep
 from dsnwatch.store import open_store, schema
 from tests.cli.builders import a_bounce
 from tests.cli.conftest import Run
@@ -48,9 +50,9 @@ def test_what_was_kept_long_enough_goes_but_for_what_a_suppression_rests_on(
     assert (rows_in(Path("s.db"), "raw_message"), rows_in(Path("s.db"), "event")) == (2, 2)
     now = datetime.now(UTC) + age * DAY
     store = open_store("sqlite:///s.db")
-    with store.write() as writer:
-        writer.sweep_raw(now - 30 * DAY)
-        writer.sweep_events(now - 400 * DAY)
+    sweep = Sweep(store, Settings(), "cli:anne")
+    sweep.octets(now - 30 * DAY)
+    sweep.events(now - 400 * DAY)
     store.close()
     assert (rows_in(Path("s.db"), "raw_message"), rows_in(Path("s.db"), "event")) == (raw, events)
     assert rows_in(Path("s.db"), "suppression") == 1

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dsnwatch.config.settings import Settings
 from dsnwatch.ingest import Ingest
+from dsnwatch.keeping import Sweep
 from dsnwatch.model import Evidence, RawMessage
 from dsnwatch.policy import Policy
 from dsnwatch.reading.reader import Reader
@@ -74,8 +76,7 @@ def test_message_that_is_not_there_is_an_error_with_the_next_step(run: Run, stor
 
 def test_octets_that_are_gone_are_said_to_be(run: Run, store: Path) -> None:
     opened = open_store(str(store))
-    with opened.write() as writer:
-        writer.sweep_raw(datetime(2100, 1, 1, tzinfo=UTC))
+    Sweep(opened, Settings(), "cli:anne").octets(datetime(2100, 1, 1, tzinfo=UTC))
     opened.close()
     (other,) = run("messages", "list", "--kind", "other", "--store", store, "--json").rows
     assert "gone" in run("messages", "show", other["id"], "--store", store).out

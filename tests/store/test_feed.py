@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dsnwatch.config.settings import Settings
 from dsnwatch.errors import StoreBusyError, StoreError
+from dsnwatch.keeping import Sweep
 from dsnwatch.records import StoredEvent
 from dsnwatch.store import EventFilter, Place, Store, Writer, feed, open_store
 from tests.databases import asked, done
@@ -120,9 +122,8 @@ def test_numbers_are_given_once_also_after_a_sweep(store: Store) -> None:
     put(store, an_event())
     put(store, an_event())
     end = store.feed_end()
-    with store.write() as writer:
-        # Ids never go back: a test before this one may have stored later than NOW.
-        assert writer.sweep_events(NOW + timedelta(days=999)) == 2
+    # Ids never go back: a test before this one may have stored later than NOW.
+    assert Sweep(store, Settings(), "cli:anne").events(NOW + timedelta(days=999)) == 2
     assert asked(store.url, "SELECT count(*) FROM feed") == [(1,)]
     assert store.feed_end() == end
     assert store.follow(begin).events == ()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 
+from dsnwatch.config.settings import Settings
+from dsnwatch.keeping import Sweep
 from dsnwatch.model import BounceClass, Kind, Trust
 from dsnwatch.records import StoredEvent
 from dsnwatch.store import EventFilter, MessageFilter, Store, SuppressionFilter
@@ -201,6 +203,5 @@ def test_totals_stay_when_events_go(tmp_path: Path) -> None:
     store = a_full_store(tmp_path)
     before = store.counts(NOW)
     assert (before.messages, before.events, before.backscatter) == (1, 54, 6)
-    with store.write() as writer:
-        assert writer.sweep_events(NOW + timedelta(days=999))
+    assert Sweep(store, Settings(), "cli:anne").events(NOW + timedelta(days=999))
     assert replace(store.counts(NOW), suppressions=0) == replace(before, suppressions=0)
