@@ -76,6 +76,7 @@ class Readers:
         self._workers: list[tuple[BaseProcess, Connection]] = []
         # What the collector never looks at stays shared between the processes; and it looks more
         # seldom, since what a message makes has no circles in it.
+        self._collected = gc.get_threshold()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
         if jobs > 1:
@@ -121,6 +122,8 @@ class Readers:
 
     def close(self) -> None:
         """End the processes; one that is busy with a message gets a moment."""
+        gc.unfreeze()
+        gc.set_threshold(*self._collected)
         for _, connection in self._workers:
             connection.close()
         for process, _ in self._workers:

@@ -6,7 +6,6 @@ status code, weak words, the reply code, the dialect's own default where no serv
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, StatusCode, Verdict
@@ -173,13 +172,20 @@ def classify(said: RecipientStatus, report: BounceReport, rules: Rules) -> Verdi
     return _verdict(next(matches(known, rules), None), known.where, rules, delayed=delayed)
 
 
-@lru_cache(REMEMBERED)  # one mailing's bounces say the same few things over and over
 def _by_reply(diagnostic: str, where: Where, rules: Rules, *, delayed: bool) -> Verdict | None:
     """Judge by a server's own words; None where they leave it to prose or codes."""
+    said, judged = (diagnostic, where, delayed), rules.judged
+    if said in judged:  # one mailing's bounces say the same few things over and over
+        return judged[said]
     best = next(matches(Evidence(diagnostic, "", where, ()), rules), None)
     if best is None or best.field != "diagnostic" or rules.causes.by_id[best.rule].weak:
-        return None
-    return _verdict(best, where, rules, delayed=delayed)
+        verdict = None
+    else:
+        verdict = _verdict(best, where, rules, delayed=delayed)
+    if len(judged) >= REMEMBERED:
+        judged.clear()
+    judged[said] = verdict
+    return verdict
 
 
 def _verdict(best: Match | None, where: Where, rules: Rules, *, delayed: bool) -> Verdict:

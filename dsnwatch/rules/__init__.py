@@ -5,13 +5,13 @@ before ours, replaces ours when it has the same id, and `[[disable]] id = "..."`
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dsnwatch.errors import ConfigError, RuleError
-from dsnwatch.model import BounceClass, Fault, StatusCode
-from dsnwatch.rules.causes import CauseTable
+from dsnwatch.model import BounceClass, Fault, StatusCode, Verdict
+from dsnwatch.rules.causes import CauseTable, Where
 from dsnwatch.rules.dialects import DialectTable
 from dsnwatch.rules.providers import ProviderTable
 from dsnwatch.rules.rows import tables
@@ -53,7 +53,11 @@ class CodeRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """One set of rules, ready to be asked; deterministic for the same files."""
+    """One set of rules, ready to be asked; deterministic for the same files.
+
+    Attributes:
+        judged: What `reading.classify` keeps of its answers, so that it goes when the rules do.
+    """
 
     categories: dict[str, Category]
     statuses: dict[str, CodeRule]
@@ -61,6 +65,7 @@ class Rules:
     causes: CauseTable
     dialects: DialectTable
     providers: ProviderTable
+    judged: dict[tuple[str, Where, bool], Verdict | None] = field(default_factory=dict)
 
     def status(self, code: StatusCode) -> CodeRule | None:
         """Look an enhanced code up: first with its class (`4.2.1`), then without (`x.2.1`)."""
