@@ -47,14 +47,23 @@ if TYPE_CHECKING:
     from dsnwatch.store import Writer
 
 
+def author_of(raw: RawMessage, report: BounceReport) -> str:
+    """Find who wrote a message, where it is ordinary mail and says so; "" where not."""
+    if report.kind is not Kind.OTHER or report.defects:
+        return ""
+    address = key(head_of(raw.data).text("from"))
+    return address if all(address.rpartition("@")[::2]) else ""
+
+
 class Letter(NamedTuple):
-    """A message that has been read, and the events it tells of."""
+    """A message that has been read, and the events it tells of; `author` is as of `author_of`."""
 
     raw: RawMessage
     fingerprint: str
     report: BounceReport
     arrived_at: datetime
     events: tuple[BounceEvent, ...] = ()
+    author: str = ""
 
     @property
     def unreadable(self) -> bool:
@@ -62,18 +71,10 @@ class Letter(NamedTuple):
         return bool(self.report.defects) and self.report.kind is Kind.OTHER
 
     @property
-    def author(self) -> str:
-        """Who wrote it, where it is ordinary mail and says so; "" where not."""
-        if self.report.kind is not Kind.OTHER or self.unreadable:
-            return ""
-        address = key(head_of(self.raw.data).text("from"))
-        return address if all(address.rpartition("@")[::2]) else ""
-
-    @property
     def claims(self) -> tuple[str, ...]:
         """What is decided about when it is stored: two copies of a letter share all of it."""
         about = tuple(event.attribution.recipient for event in self.events) or (self.fingerprint,)
-        return (*about, author) if (author := self.author) else about
+        return (*about, self.author) if self.author else about
 
     def receipt(
         self, state: ReceiptState, id_: str, events: int = 0, suppressed: tuple[str, ...] = ()
@@ -214,8 +215,8 @@ class Book:
 
     def note_reply(self, letter: Letter) -> None:
         """Note that somebody wrote; it shows life where we know his address."""
-        if author := letter.author:
-            self.replies.append(Sign(author, letter.arrived_at, "reply"))
+        if letter.author:
+            self.replies.append(Sign(letter.author, letter.arrived_at, "reply"))
 
     def disown(self, event: BounceEvent, report: BounceReport) -> None:
         """Let a sign of life be none if it came of the very message that failed now."""

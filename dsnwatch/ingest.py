@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from dsnwatch.attribute import Attributor
-from dsnwatch.book import Book, Letter
+from dsnwatch.book import Book, Letter, author_of
 from dsnwatch.errors import StoreConflictError
 from dsnwatch.model import BounceReport, Kind, RawMessage, Reading
 from dsnwatch.policy import Policy, decide
@@ -153,13 +153,14 @@ class Ingest:
             if not EPOCH <= arrived_at <= now:
                 arrived_at = now  # a clock or a header that is wrong; no window may be bent by it
             events = tuple(self._attributor.events_of(raw, reading, fingerprint, arrived_at))
+            author = author_of(raw, reading.report)
         except Exception as error:  # noqa: BLE001 - see below
             # Our own mistake, whatever it is: this message goes to a person with its octets, and
             # the ones behind it go on. One of the two places where everything is caught.
             log_our_mistake(raw, error)
             defect = f"our reader failed: {type(error).__name__}"
             return Letter(raw, fingerprint, BounceReport(Kind.OTHER, defects=(defect,)), now)
-        return Letter(raw, fingerprint, reading.report, arrived_at, events)
+        return Letter(raw, fingerprint, reading.report, arrived_at, events, author)
 
     def _enter(
         self, writer: "Writer", letters: Sequence[Letter], now: datetime

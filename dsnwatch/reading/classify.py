@@ -6,6 +6,7 @@ status code, weak words, the reply code, the dialect's own default where no serv
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from dsnwatch.model import Action, BounceReport, Match, RecipientStatus, StatusCode, Verdict
@@ -175,7 +176,8 @@ def classify(said: RecipientStatus, report: BounceReport, rules: Rules) -> Verdi
 def _by_reply(diagnostic: str, where: Where, rules: Rules, *, delayed: bool) -> Verdict | None:
     """Judge by a server's own words; None where they leave it to prose or codes."""
     said, judged = (diagnostic, where, delayed), rules.judged
-    if said in judged:  # one mailing's bounces say the same few things over and over
+    # One mailing's bounces say the same few things over and over. Another thread may clear it.
+    with suppress(KeyError):
         return judged[said]
     best = next(matches(Evidence(diagnostic, "", where, ()), rules), None)
     if best is None or best.field != "diagnostic" or rules.causes.by_id[best.rule].weak:
