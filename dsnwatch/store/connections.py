@@ -19,6 +19,13 @@ CHECKPOINT_PAGES = 16384  # 64 MB: far fewer pages are written twice than with t
 LOG_LIMIT_BYTES = 64 << 20
 WRITES = "dsnwatch_writes"
 
+# The driver asks the class of each value that is neither a number nor text how to write it, and
+# meets an AttributeError within: as costly as five values that it knows, and a row of events has
+# ten of them. So it is told: what comes out is what went in.
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(bytes, bytes)
+
 
 def connect_to(path: Path, busy_ms: int) -> Engine:
     """Make an engine whose transactions wait at most `busy_ms` for another writer."""
