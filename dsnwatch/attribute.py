@@ -22,6 +22,8 @@ from dsnwatch.rfc.return_path import Checked, Key, Validity, check, signed_path,
 _KIND_OF = {Action.FAILED: Kind.BOUNCE, Action.DELAYED: Kind.DELAY}
 _REPORTS = frozenset({Kind.BOUNCE, Kind.DELAY, Kind.SUCCESS})
 _NAMES_RECIPIENT = ("x-hmxmroriginalrecipient",)
+_OTHER, _SUCCESS = Kind.OTHER, Kind.SUCCESS
+_CLAIMED = Trust.CLAIMED
 
 Signers = Callable[[bytes], Sequence[str]]
 """Says for which recipients the returned headers of a message bear a DKIM signature of ours."""
@@ -89,13 +91,13 @@ class Attributor:
         for each telling of the same thing, and the message's own where it names no original.
         """
         report = reading.report
-        if not report.recipients or report.kind is Kind.OTHER:
+        if not report.recipients or report.kind is _OTHER:
             return
         is_report = report.kind in _REPORTS
         original = report.original.message_id or report.original.envelope_id or fingerprint
         origin = self._origin(raw, report, arrived_at)
         for recipient, verdict in zip(report.recipients, reading.verdicts, strict=True):
-            kind = _KIND_OF.get(recipient.action, Kind.SUCCESS) if is_report else report.kind
+            kind = _KIND_OF.get(recipient.action, _SUCCESS) if is_report else report.kind
             attribution = self._attribute(origin, recipient)
             key = event_key(kind, original, attribution.recipient)
             meant = verdict if is_report else None  # who complains or is away has not failed
@@ -122,7 +124,7 @@ class Attributor:
             own = signed.path.recipient is None and not signed.path.id.startswith("=")
             campaign = signed.path.id if own else None
         trust = self._believed(raw, report, headers, signed)
-        looks = self._dkim is not None and trust is Trust.CLAIMED
+        looks = self._dkim is not None and trust is _CLAIMED
         return _Origin(
             signed,
             paths,
@@ -158,7 +160,7 @@ class Attributor:
             return Trust.BACKSCATTER
         if self._trust.domains and self._is_foreign(report, headers):
             return Trust.BACKSCATTER
-        return Trust.VOUCHED if raw.vouched else Trust.CLAIMED
+        return Trust.VOUCHED if raw.vouched else _CLAIMED
 
     def _is_foreign(self, report: BounceReport, headers: dict[str, str]) -> bool:
         """Whether the message that came back is from none of our domains."""
@@ -223,7 +225,7 @@ class Attributor:
             found_by, address = "return_path", signed
             if origin.signed.validity is Validity.VALID:
                 trust = Trust.SIGNED
-        if origin.dkim and trust is Trust.CLAIMED and address in origin.dkim:
+        if origin.dkim and trust is _CLAIMED and address in origin.dkim:
             trust = Trust.DKIM
         return Attribution(address, found_by, trust, origin.stream, origin.campaign, origin.list_id)
 

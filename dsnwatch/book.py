@@ -46,10 +46,13 @@ if TYPE_CHECKING:
     from dsnwatch.config.guards import ComingBackSection
     from dsnwatch.store import Writer
 
+_IGNORE, _HOLD, _SUPPRESS = DecisionAction.IGNORE, DecisionAction.HOLD, DecisionAction.SUPPRESS
+_BOUNCE, _SUCCESS, _OTHER = Kind.BOUNCE, Kind.SUCCESS, Kind.OTHER
+
 
 def author_of(raw: RawMessage, report: BounceReport) -> str:
     """Find who wrote a message, where it is ordinary mail and says so; "" where not."""
-    if report.kind is not Kind.OTHER or report.defects:
+    if report.kind is not _OTHER or report.defects:
         return ""
     address = key(head_of(raw.data).text("from"))
     return address if all(address.rpartition("@")[::2]) else ""
@@ -68,7 +71,7 @@ class Letter(NamedTuple):
     @property
     def unreadable(self) -> bool:
         """Whether it goes to review: it is nothing we know, and something is wrong with it."""
-        return bool(self.report.defects) and self.report.kind is Kind.OTHER
+        return bool(self.report.defects) and self.report.kind is _OTHER
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -85,10 +88,6 @@ class Letter(NamedTuple):
     def stored(self, id_: str, now: datetime) -> StoredMessage:
         """Give it the id it is kept under."""
         return StoredMessage(id_, self.raw, self.fingerprint, self.report, self.arrived_at, now)
-
-
-_IGNORE, _HOLD, _SUPPRESS = DecisionAction.IGNORE, DecisionAction.HOLD, DecisionAction.SUPPRESS
-_BOUNCE, _SUCCESS = Kind.BOUNCE, Kind.SUCCESS
 
 
 @dataclass(slots=True)

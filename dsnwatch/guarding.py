@@ -33,6 +33,7 @@ COUNTED = "claimed"
 """The name under which suppressions by claimed reports are counted by the hour."""
 
 _SUPPRESSING = frozenset({Kind.BOUNCE, Kind.COMPLAINT, Kind.UNSUBSCRIBE})
+_SUPPRESS = DecisionAction.SUPPRESS
 _USUAL_HOURS = USUAL_DAYS * 24
 
 
@@ -87,7 +88,7 @@ class Guarding:
         Returns:
             The decision; where a guard doubts it, to hold instead of to suppress.
         """
-        suppresses = decision.action is DecisionAction.SUPPRESS
+        suppresses = decision.action is _SUPPRESS
         doubt = self.watch.count(event, original, suppresses=suppresses)
         if not suppresses:
             return decision

@@ -146,9 +146,9 @@ class Ingest:
     def _letter(self, item: "RawMessage | tuple[RawMessage, Reading]", now: datetime) -> Letter:
         """Read one message and make events of it."""
         raw, reading = item if isinstance(item, tuple) else (item, None)
-        fingerprint = raw.fingerprint
         try:
             reading = reading or self._reader.read(raw.data)
+            fingerprint = reading.fingerprint or raw.fingerprint
             arrived_at = raw.arrived_at or reading.report.received_at or now
             if not EPOCH <= arrived_at <= now:
                 arrived_at = now  # a clock or a header that is wrong; no window may be bent by it
@@ -159,7 +159,7 @@ class Ingest:
             # the ones behind it go on. One of the two places where everything is caught.
             log_our_mistake(raw, error)
             defect = f"our reader failed: {type(error).__name__}"
-            return Letter(raw, fingerprint, BounceReport(Kind.OTHER, defects=(defect,)), now)
+            return Letter(raw, raw.fingerprint, BounceReport(Kind.OTHER, defects=(defect,)), now)
         return Letter(raw, fingerprint, reading.report, arrived_at, events, author)
 
     def _enter(

@@ -15,7 +15,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, Self
 
-_LF = 10
+_LF = 0x0A
+CR = 0x0D
+"""As a number: a search for octets in octets first fails at taking them for one."""
 _PIECE = 1 << 20
 """Octets whose line ends are changed at once, so that no large message is copied whole."""
 
@@ -137,22 +139,31 @@ class RawMessage:
         mbox (LF and a blank line more).
         """
         data = self.data
+        if len(data) <= _PIECE or CR not in data:
+            return fingerprint_of(with_line_feeds(data))
         end = len(data)
         while end and data[end - 1] == _LF:
             end -= 2 if data[end - 2 : end - 1] == b"\r" else 1
-        if b"\r" not in data:
-            return hashlib.sha256(memoryview(data)[:end]).hexdigest()
-        if end <= _PIECE:  # nearly all: a third of the time goes into doing it piece by piece
-            return hashlib.sha256(data[:end].replace(b"\r\n", b"\n")).hexdigest()
         digest = hashlib.sha256()
         start = 0
         while start < end:
             after = min(start + _PIECE, end)
             if data[after - 1 : after + 1] == b"\r\n" and after < end:
                 after += 1
-            digest.update(data[start:after].replace(b"\r\n", b"\n"))
+            digest.update(with_line_feeds(data[start:after]))
             start = after
         return digest.hexdigest()
+
+
+def with_line_feeds(data: bytes) -> bytes:
+    """End with LF what ends with CRLF; a CR that stands alone stays."""
+    # In four fifths of the time of `replace`.
+    return b"\n".join(data.split(b"\r\n")) if CR in data else data
+
+
+def fingerprint_of(lines: bytes) -> str:
+    """Give the fingerprint of a message whose lines end with LF."""
+    return hashlib.sha256(lines.rstrip(b"\n")).hexdigest()
 
 
 class StatusCode(NamedTuple):
@@ -318,10 +329,16 @@ class Details:
 
 
 class Reading(NamedTuple):
-    """A report with one verdict for each of its recipients (None for those who got the mail)."""
+    """A report with one verdict for each of its recipients (None for those who got the mail).
+
+    Attributes:
+        fingerprint: That of the message (`RawMessage.fingerprint`); "" where it was too large to
+            be read whole, or has lines that end in CR alone.
+    """
 
     report: BounceReport
     verdicts: tuple[Verdict | None, ...]
+    fingerprint: str = ""
 
     @property
     def kind(self) -> Kind:

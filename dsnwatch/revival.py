@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 BY_LIFE = "policy"
 """Who lets go of somebody that showed life, in the audit log."""
+_SUCCESS, _AUTO_REPLY = Kind.SUCCESS, Kind.AUTO_REPLY
+_BACKSCATTER = Trust.BACKSCATTER
 
 
 def sign_of(event: BounceEvent, original: str | None) -> Sign | None:
@@ -37,11 +39,11 @@ def sign_of(event: BounceEvent, original: str | None) -> Sign | None:
     Returns:
         None where it shows nothing: what was merely relayed or expanded may fail yet.
     """
-    if event.attribution.trust is Trust.BACKSCATTER:
+    if event.attribution.trust is _BACKSCATTER:
         return None
-    if event.kind is Kind.SUCCESS and event.recipient.action is Action.DELIVERED:
+    if event.kind is _SUCCESS and event.recipient.action is Action.DELIVERED:
         source = "delivered"
-    elif event.kind is Kind.AUTO_REPLY:
+    elif event.kind is _AUTO_REPLY:
         source = "reply"
     else:
         return None

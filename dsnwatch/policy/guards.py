@@ -34,6 +34,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 _DAY_HOURS = 24
 _BUSY_DAYS = 2
+_BOUNCE = Kind.BOUNCE
+_CLAIMED, _BACKSCATTER = Trust.CLAIMED, Trust.BACKSCATTER
 _LOOKED_AT = 600
 _SHOWN = 120
 _SIGNS = (
@@ -134,7 +136,7 @@ class Flood:
 
 def unproven(event: BounceEvent) -> bool:
     """Whether nothing shows that a report is about mail of ours."""
-    return event.attribution.trust is Trust.CLAIMED
+    return event.attribution.trust is _CLAIMED
 
 
 Place = tuple[str, str, int, str]
@@ -215,9 +217,9 @@ class SenderWatch:
         verdict, found = event.verdict, event.attribution
         if (
             verdict is None
-            or event.kind is not Kind.BOUNCE
+            or event.kind is not _BOUNCE
             or self.section.share >= 1
-            or found.trust is Trust.BACKSCATTER
+            or found.trust is _BACKSCATTER
         ):
             return None
         who = verdict.provider or event.recipient.remote_mta or domain_of(found.recipient)

@@ -36,6 +36,7 @@ _BY_FIELD = {
     "silence": "default",
 }
 _PROSE_DISCOUNT = 0.05
+_FAILED, _DELAYED = Action.FAILED, Action.DELAYED
 
 
 class Evidence(NamedTuple):
@@ -162,10 +163,10 @@ def classify(said: RecipientStatus, report: BounceReport, rules: Rules) -> Verdi
     Returns:
         The verdict; None for a recipient who got the mail.
     """
-    if said.action is not Action.FAILED and said.action is not Action.DELAYED:
+    if said.action is not _FAILED and said.action is not _DELAYED:
         return None
     known = evidence(said, report, rules)
-    delayed = said.action is Action.DELAYED
+    delayed = said.action is _DELAYED
     if len(known.diagnostic) < SHORT:
         verdict = _by_reply(known.diagnostic, known.where, rules, delayed=delayed)
         if verdict is not None:

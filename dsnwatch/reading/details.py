@@ -23,6 +23,7 @@ MAX_WAIT = timedelta(days=7)
 """A longer time to wait is no time to come back, but some other number."""
 
 NOTHING = Details()
+_SENDER = Fault.SENDER
 
 
 def details(said: RecipientStatus, verdict: Verdict) -> Details:
@@ -52,7 +53,7 @@ def details(said: RecipientStatus, verdict: Verdict) -> Details:
         forwarded = forwarded or (_moved(said, own) if _MOVE in traces else None)
     if url is None and "://" in prose:
         url = _help_url(prose[:MAX_LOOKED_AT])
-    if verdict.fault is Fault.SENDER or verdict.reason == "spam_content":
+    if verdict.fault is _SENDER or verdict.reason == "spam_content":
         blocked = _blocked_ip(own)
         blocklist = _blocklist(low) or _blocklist(prose[:MAX_LOOKED_AT].lower())
     if url or forwarded or queue_id or retry_after or blocked or blocklist:

@@ -6,12 +6,21 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from dsnwatch.model import BounceReport, Match, Reading, RecipientStatus, Verdict
+from dsnwatch.model import (
+    CR,
+    BounceReport,
+    Match,
+    Reading,
+    RecipientStatus,
+    Verdict,
+    fingerprint_of,
+    with_line_feeds,
+)
 from dsnwatch.reading.classify import classify, evidence, matches, reason_of
 from dsnwatch.reading.report import parse
 from dsnwatch.rfc.delivery_status import field_groups
 from dsnwatch.rfc.headers import KEPT_HEADERS
-from dsnwatch.rfc.mime import cut
+from dsnwatch.rfc.mime import MAX_LOOK, cut
 from dsnwatch.rules import Rules, load
 
 
@@ -80,13 +89,15 @@ class Reader:
 
     def read(self, data: bytes) -> Reading:
         """Read one message: what it said, and what that means for each recipient; never raises."""
-        return self.judge(parse(data, self.rules, self._kept))
+        lines = with_line_feeds(data[:MAX_LOOK])
+        whole = len(data) <= MAX_LOOK and CR not in lines
+        report = parse(lines, self.rules, self._kept)
+        return self.judge(report, fingerprint_of(lines) if whole else "")
 
-    def judge(self, report: BounceReport) -> Reading:
+    def judge(self, report: BounceReport, fingerprint: str = "") -> Reading:
         """Judge a report that was read before, by the rules of today."""
-        return Reading(
-            report, tuple(classify(one, report, self.rules) for one in report.recipients)
-        )
+        verdicts = tuple([classify(one, report, self.rules) for one in report.recipients])
+        return Reading(report, verdicts, fingerprint)
 
     def explain(self, data: bytes) -> Explanation:
         """Read one message and keep every step."""

@@ -26,6 +26,8 @@ from dsnwatch.rules.dialects import Dialect
 from dsnwatch.rules.phrases import flatten
 
 _WRITER_IN = 600
+_FAILED, _DELAYED = Action.FAILED, Action.DELAYED
+_SUCCESS, _BOUNCE = Kind.SUCCESS, Kind.BOUNCE
 """Characters of the text in which they only name the writer of a delivery-status part."""
 
 _ACTIONS = {action.value: action for action in Action} | {
@@ -98,7 +100,7 @@ def _delivery_status(message: Message) -> BounceReport | None:
         return None
     named = message.rules.dialects.writer(beginning(message.text, _WRITER_IN)) or "rfc3464"
     kind = _kind(found)
-    if kind is Kind.SUCCESS and any(row.kind is Kind.AUTO_REPLY for row in message.dialects):
+    if kind is _SUCCESS and any(row.kind is Kind.AUTO_REPLY for row in message.dialects):
         return message.made(Kind.AUTO_REPLY, named, ())  # mailbot answers in this form
     return message.made(kind, named, found, fields)
 
@@ -126,10 +128,10 @@ def _recipient(message: Message, group: dict[str, str], *, alone: bool) -> Recip
     if not diagnostic and "(" in group.get("status", ""):
         diagnostic = group["status"].partition("(")[2].rstrip(") ")
     said = (group.get("action") or "failed").split()[:1]
-    action = _ACTIONS.get(said[0].lower().rstrip(";,.") if said else "failed", Action.FAILED)
+    action = _ACTIONS.get(said[0].lower().rstrip(";,.") if said else "failed", _FAILED)
     prose = about(message.text, final or address)
-    if action is Action.DELAYED and _given_up(message, group, prose):
-        action = Action.FAILED
+    if action is _DELAYED and _given_up(message, group, prose):
+        action = _FAILED
     reported = from_field(group.get("status", ""))
     if not diagnostic or diagnostic.startswith("2"):  # Sendmail 8.17 says "221 bye" of the end
         diagnostic = replied(message.text, final or address, alone=alone) or diagnostic
@@ -186,7 +188,7 @@ def _notification(message: Message) -> BounceReport | None:
 def _written(message: Message) -> BounceReport | None:
     """Read a message for people by the dialects that show their signs."""
     for dialect in message.dialects:
-        if dialect.kind is Kind.BOUNCE:
+        if dialect.kind is _BOUNCE:
             found = _in_text(message, dialect)
             if found:
                 return message.made(_kind(found), dialect.id, found)
@@ -289,6 +291,6 @@ def _distinct(found: Sequence[RecipientStatus | None]) -> tuple[RecipientStatus,
 def _kind(found: tuple[RecipientStatus, ...]) -> Kind:
     """What a report is as a whole: one failure makes it a bounce, else one delay a delay."""
     actions = [one.action for one in found]
-    if Action.FAILED in actions:
-        return Kind.BOUNCE
-    return Kind.DELAY if Action.DELAYED in actions else Kind.SUCCESS
+    if _FAILED in actions:
+        return _BOUNCE
+    return Kind.DELAY if _DELAYED in actions else _SUCCESS

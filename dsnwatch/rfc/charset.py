@@ -27,12 +27,14 @@ _NO_CHARSETS = (
 )
 """Python decodes these too, some to halves of characters that cannot be written down again."""
 
+_ESCAPE = 0x1B
+
 
 def decoded(octets: bytes, charset: str | None) -> str:
     """Decode by the declared charset, by UTF-8, by ISO-2022-JP escapes, by guess, by Latin-1."""
     if (
         octets.isascii()
-        and b"\x1b" not in octets
+        and _ESCAPE not in octets
         and not (charset or "").lower().startswith("utf-16")
     ):
         return octets.decode("ascii")

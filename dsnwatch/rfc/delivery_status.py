@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from dsnwatch.model import CR
+
 _FOLD = re.compile(r"\n[ \t]+(?=\S)")
 _BLANK = re.compile(r"\n[ \t]*\n")
 _MAX_OCTETS = 1 << 20
@@ -37,7 +39,7 @@ def field_groups(body: bytes) -> tuple[dict[str, str], tuple[dict[str, str], ...
         Nothing.
     """
     body = body[:_MAX_OCTETS]
-    if b"\r" in body:
+    if CR in body:
         body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
         text = body.decode()

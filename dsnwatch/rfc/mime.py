@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from dsnwatch.model import CR, with_line_feeds
 from dsnwatch.rfc.charset import decoded
 from dsnwatch.rfc.headers import Headers
 
@@ -29,6 +30,7 @@ MAX_PARTS = 200
 _PART_TYPE = re.compile(rb"\ncontent-type:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE)
 _PART_ENCODING = re.compile(rb"\ncontent-transfer-encoding:[ \t]*([^\n]*)", re.IGNORECASE)
 _LONE_CR = re.compile(rb"\r[^\r\n]")
+_NUL = 0
 _FOLDED = re.compile(r"\n[ \t]+")
 _BOUNDARY = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,300})\"|([^\s;\"]{1,300}))", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:\-]{1,40})", re.IGNORECASE)
@@ -83,7 +85,7 @@ def cut(data: bytes) -> Pieces:
     Raises:
         Nothing, whatever the octets are.
     """
-    data = _with_line_feeds(data[:MAX_LOOK])
+    data = _only_line_feeds(data[:MAX_LOOK])
     head, body = _split(data)
     headers = Headers(head)
     pieces = Pieces(headers)
@@ -92,20 +94,21 @@ def cut(data: bytes) -> Pieces:
     if not head and not body.strip(b"\n \0"):
         pieces.defects.append("empty message")
         return pieces
-    if not headers or b"\0" in head:
+    if not headers or _NUL in head:
         pieces.defects.append("no readable header")
     encoding = (headers.get("content-transfer-encoding") or "").lower()
     _enter(pieces, _described(headers.get("content-type"), encoding), body, 0)
     return pieces
 
 
-def _with_line_feeds(data: bytes) -> bytes:
+def _only_line_feeds(data: bytes) -> bytes:
     """End each line with LF alone."""
-    if b"\r" not in data:
-        return data
+    lines = with_line_feeds(data)
+    if CR not in lines:
+        return lines
     if data.endswith(b"\r") or _LONE_CR.search(data):
         return data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return data.translate(None, b"\r")  # the same where LF follows; a third of the time
+    return data.translate(None, b"\r")
 
 
 def _split(block: bytes) -> tuple[bytes, bytes]:

@@ -77,7 +77,7 @@ def test_spellings_of_one_address_count_together(store: Store) -> None:
 def test_what_is_no_address_is_never_suppressed(store: Store) -> None:
     ingest = Ingest(store, READER, Policy.preset("default"), lambda: TODAY)
     for number, odd in enumerate(("|/usr/bin/vacation", "root", "@example.org", "")):
-        raw, (report, verdicts) = letter(Report("hard", "x@example.org", number), TODAY)
+        raw, (report, verdicts, _) = letter(Report("hard", "x@example.org", number), TODAY)
         said: RecipientStatus = report.recipients[0]._replace(recipient=odd, final_recipient=odd)
         ingest.commit([(raw, Reading(report._replace(recipients=(said,)), verdicts))])
     assert [*store.suppressions()] == []
