@@ -37,12 +37,12 @@ READ_OCTETS: Final = MAX_LOOK + 1
 """What of a message goes to another process: as much as is looked at, and that there is more."""
 
 MUCH: Final = 400
-"""So many messages waiting at once are worth a process of their own: it takes half a second."""
+"""So many messages waiting at once are worth a process of their own."""
 
 MANY: Final = 64
 """So many are left to it once it is there; fewer are read sooner than sent."""
 
-AHEAD: Final = 3
+AHEAD: Final = 4
 """Groups that it may have at once: one that it reads, and those that it need not wait for."""
 
 REST_SECONDS: Final = 30.0
@@ -250,30 +250,39 @@ class Assistance:
         """Whether so many are worth being read by another process."""
         return self._recipe is not None and messages >= (MANY if self._assistant else MUCH)
 
-    def give(self, raws: Sequence[RawMessage]) -> bool:
-        """Have messages read, where that is worth it; tells whether they are being read."""
+    def begin(self) -> None:
+        """Start the process, where there is none and may be one; it is ready in half a second."""
+        if self._assistant or self._recipe is None or time.monotonic() < self._not_before:
+            return
+        try:
+            self._assistant = Assistant(self._recipe)
+        except OSError as error:
+            self._lose(error)
+
+    def is_ready(self, messages: int) -> bool:
+        """Whether the process can be given something; where so much waits, it is started."""
         if self._assistant is not None and self._assistant.recipe is not self._recipe:
             self.close()
-        if self._recipe is None or not self.wants(len(raws)):
-            return False
+        if self._assistant is None and self.wants(messages):
+            self.begin()
         try:
-            if self._assistant is None:
-                if time.monotonic() >= self._not_before:
-                    self._assistant = Assistant(self._recipe)
-                return False
-            if not self._assistant.is_ready():
-                return False
+            return self._assistant is not None and self._assistant.is_ready()
+        except _BROKEN as error:
+            self._lose(error)
+            return False
+
+    def give(self, raws: Sequence[RawMessage]) -> bool:
+        """Have messages read, where that is worth it; tells whether they are being read."""
+        if not self.is_ready(len(raws)) or len(raws) < MANY:
+            return False
+        assert self._assistant is not None
+        try:
             self._assistant.send(raws)
         except _BROKEN as error:
             self._lose(error)
             return False
         self._given.append((self._assistant, len(raws)))
         return True
-
-    def has_read(self) -> bool:
-        """Whether `take` need not wait; at once, and only where something was given."""
-        assistant, _ = self._given[0]
-        return assistant is not self._assistant or assistant.poll(0.0)
 
     def take(self, *, hurry: Callable[[], bool]) -> Readings:
         """Get the readings of what was given first; [] where there are none to be had.

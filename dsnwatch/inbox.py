@@ -52,22 +52,26 @@ class Inbox:
         octets: How many octets may wait, unless a single message is larger.
         group: How many messages go into one transaction at most.
         recipe: What a process reads by that helps when much waits; None for no such process.
+        backlog: Whether much may come at once, as out of a mailbox that nobody watched: then that
+            process is started before it is known.
     """
 
     def __init__(
         self,
         ingest: "Ingest",
         *,
-        messages: int = 2000,
+        messages: int = 3000,
         octets: int = 2**26,
         group: int = 500,
         recipe: Recipe | None = None,
+        backlog: bool = False,
     ) -> None:
         self._ingest = ingest
         self.assistance = Assistance(recipe)
         self._messages = messages
         self._octets = octets
         self._group = group
+        self._backlog = backlog
         self._waiting: deque[_Waiting] = deque()
         self._size = 0
         self._open = True
@@ -112,6 +116,8 @@ class Inbox:
         """Commit groups until `stop` was called and nothing waits any more."""
         ahead: deque[_Group] = deque()
         try:
+            if self._backlog:
+                self.assistance.begin()
             while True:
                 self._look_ahead(ahead)
                 if not ahead:
@@ -126,7 +132,7 @@ class Inbox:
             self.assistance.close()
 
     def _next(self, ahead: "deque[_Group]") -> tuple[list[_Waiting], Readings]:
-        """Take the oldest group, and those behind it that have been read and fit in with it.
+        """Take the oldest group, and those behind it that are being read and fit in with it.
 
         The next ones go out before these are stored, so that nobody waits.
         """
@@ -138,12 +144,8 @@ class Inbox:
             group += first.waiting
             readings += said or [None] * len(first.waiting)
             self._look_ahead(ahead, wait=False)
-            if not (
-                ahead
-                and ahead[0].given
-                and len(group) + len(ahead[0].waiting) <= self._group
-                and self.assistance.has_read()
-            ):
+            fits = ahead and len(group) + len(ahead[0].waiting) <= self._group
+            if not (fits and ahead[0].given):
                 return group, readings
 
     def _look_ahead(self, ahead: "deque[_Group]", *, wait: bool = True) -> None:
@@ -223,13 +225,21 @@ class Inbox:
                 while not self._changed.wait_for(self._has_work, REST_SECONDS):
                     self.assistance.close()
             self._gather()
-        # Several groups are in memory at once where another process reads ahead.
-        most = self._group if self.assistance.pid is None else self._group // 2
+        most = self._most(len(self._waiting))
         with self._changed:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), most))]
             self._size -= sum(len(one.raw.data) for one in group)
             self._changed.notify_all()
         return group
+
+    def _most(self, waiting: int) -> int:
+        """Say how many go at once: two such groups are one transaction where the other one reads.
+
+        While it is on its way they are smaller: it shall not wait long until we are back.
+        """
+        if not self.assistance.wants(waiting):
+            return self._group
+        return self._group // (2 if self.assistance.is_ready(waiting) else 4)
 
     def _has_work(self) -> bool:
         return bool(self._waiting) or not self._open

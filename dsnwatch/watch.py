@@ -27,10 +27,12 @@ from dsnwatch.store.duties import Duty
 
 log = logging.getLogger(__name__)
 
+_QUARANTINED, _OTHER = ReceiptState.QUARANTINED, Kind.OTHER
+
 SET: Final = 500
 """Receipts that are waited for at once."""
 
-UNDER_WAY: Final = 3 * SET
+UNDER_WAY: Final = 5 * SET
 """Messages that are at the inbox at most: enough to work on while a server moves a large set."""
 
 MOST_OCTETS: Final = 16 << 20
@@ -246,10 +248,27 @@ class Watcher:
                 if self._stopping.is_set():
                     break
         finally:
-            self._settle(under_way, len(under_way), problems)
+            self._settle_all(under_way, problems)
         if problems:
             raise problems[0]
         return self._figures.seen - before
+
+    def _settle_all(
+        self, under_way: deque[tuple[RawMessage, "Future[Receipt]"]], problems: list[MailboxError]
+    ) -> None:
+        """Settle what is left in sets, so that the server moves one while the next is committed.
+
+        Raises:
+            Exception: What went wrong first, when all of it is settled.
+        """
+        failed: Exception | None = None
+        while under_way:
+            try:
+                self._settle(under_way, SET, problems)
+            except Exception as error:  # noqa: BLE001  raised below, when the others are settled
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def _leave(self, raw: RawMessage) -> "Future[Receipt]":
         """Leave a message at the inbox; a full one makes us pause, never drop."""
@@ -306,9 +325,7 @@ class Watcher:
 
     def _count(self, receipts: list[Receipt]) -> None:
         states = [receipt.state for receipt in receipts]
-        unread = sum(
-            each.state is ReceiptState.QUARANTINED or each.kind is Kind.OTHER for each in receipts
-        )
+        unread = sum(each.state is _QUARANTINED or each.kind is _OTHER for each in receipts)
         self._note(
             stored=self._figures.stored + len(states) - states.count(ReceiptState.DUPLICATE),
             duplicates=self._figures.duplicates + states.count(ReceiptState.DUPLICATE),

@@ -75,7 +75,8 @@ class Service:
         self._store = store
         self._planners = planners
         self._ingest = self._loaded.ingest(store)
-        self._inbox = Inbox(self._ingest, recipe=self._loaded.recipe)
+        watches = bool(self._loaded.configuration.settings.mailbox)
+        self._inbox = Inbox(self._ingest, recipe=self._loaded.recipe, backlog=watches)
         self._writer = Running(Planned("ingest", None, lambda _: self._inbox), self._inbox)
         # A store of our own has every duty; one that others share has a part that looks after them.
         self._sharing = [Running(Planned("duties", None, lambda _: store.duties), store.duties)]

@@ -20,7 +20,10 @@ from dsnwatch.sources.imap_folders import (
 from dsnwatch.sources.imap_session import Session, uid_set
 from dsnwatch.sources.imap_trouble import MailboxError, Trouble
 
-MOST: Final = 3000
+_QUARANTINED, _OTHER = ReceiptState.QUARANTINED, Kind.OTHER
+_DONE, _UNREAD = Target.DONE, Target.UNREAD
+
+MOST: Final = 2000
 """Messages that are let go of at once by a server that is quick about it; more would keep it from
 giving new ones for so long that there is nothing left to store."""
 
@@ -79,8 +82,8 @@ class Pace:
 
 def target_of(receipt: Receipt) -> Target:
     """Say what a message is let go of as: understood, or for a person to look at."""
-    unread = receipt.state is ReceiptState.QUARANTINED or receipt.kind is Kind.OTHER
-    return Target.UNREAD if unread else Target.DONE
+    unread = receipt.state is _QUARANTINED or receipt.kind is _OTHER
+    return _UNREAD if unread else _DONE
 
 
 def let_go(  # noqa: PLR0917  one of each that a command needs

@@ -171,7 +171,11 @@ def test_figures_tell_what_came() -> None:
     assert (found.connects, found.failures, found.failing) == (1, 0, False)
 
 
-def test_message_that_was_not_stored_is_not_let_go_and_the_others_are() -> None:
+@pytest.mark.parametrize("together", [1, 500])
+def test_message_that_was_not_stored_is_not_let_go_and_the_others_are(
+    monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(watch, "SET", together)
     with holding(3) as server:
         watcher, _ = a_watcher(server, answering(a_receipt, StoreFullError("full"), a_receipt))
         with pytest.raises(StoreFullError):
