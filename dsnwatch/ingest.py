@@ -25,6 +25,7 @@ from dsnwatch.records import (
     StoredEvent,
 )
 from dsnwatch.revival import revive
+from dsnwatch.rfc.printable import printable
 from dsnwatch.store import new_id
 from dsnwatch.subscriptions import NOBODY, Subscriptions
 
@@ -270,12 +271,7 @@ def log_receipts(letters: Sequence[Letter], receipts: Sequence[Receipt]) -> None
             f"{state} {fingerprint[:12]} from {letter.raw.locator}: {kind}, {events} events"
         )
         lines += [f"suppressed {address} by message {id_}" for address in suppressed]
-    log.info("%s", "\n".join(line if line.isprintable() else _one_line(line) for line in lines))
-
-
-def _one_line(text: str) -> str:
-    """Show what a stranger wrote so that it cannot pass for another line."""
-    return "".join(each if each.isprintable() else "?" for each in text)
+    log.info("%s", "\n".join(map(printable, lines)))
 
 
 def log_our_mistake(raw: RawMessage, error: Exception) -> None:

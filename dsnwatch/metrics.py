@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry, Metric
+    from prometheus_client import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,6 @@ class MailboxCollector:
         self._figures = figures
         self._clock = clock
 
-    def register(self, registry: "CollectorRegistry") -> None:
-        """Have them asked for with everything else in a registry."""
-        registry.register(self)
-
     def collect(self) -> "Iterator[Metric]":
         """Give one family a counter, with the mailbox as its label."""
         from prometheus_client.core import (  # noqa: PLC0415  commands do without it
@@ -204,10 +200,6 @@ class ListenerCollector:
     def __init__(self, figures: Callable[[], Iterable[ListenerFigures]]) -> None:
         self._figures = figures
 
-    def register(self, registry: "CollectorRegistry") -> None:
-        """Have them asked for with everything else in a registry."""
-        registry.register(self)
-
     def collect(self) -> "Iterator[Metric]":
         """Give a family of what happened, and one of clients."""
         from prometheus_client.core import (  # noqa: PLC0415  commands do without it
@@ -261,10 +253,6 @@ class StoreCollector:
 
     def __init__(self, figures: Callable[[], StoreFigures]) -> None:
         self._figures = figures
-
-    def register(self, registry: "CollectorRegistry") -> None:
-        """Have them asked for with everything else in a registry."""
-        registry.register(self)
 
     def collect(self) -> "Iterator[Metric]":
         """Give a family each."""

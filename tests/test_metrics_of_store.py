@@ -20,7 +20,7 @@ def test_prometheus_is_told_what_is_counted(tmp_path: Path) -> None:
         writer.add_quarantine("01Q", message.raw, "f", (), NOW)
         writer.add_holds([Hold("01H", "flood x", "flood", NOW, "too many for anne@example.org")])
     registry = CollectorRegistry()
-    StoreCollector(lambda: store_figures(store)).register(registry)
+    registry.register(StoreCollector(lambda: store_figures(store)))
     text = generate_latest(registry).decode()
     store.close()
     found = {

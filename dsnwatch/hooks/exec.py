@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from dsnwatch.errors import HookError, HookGone
 from dsnwatch.hooks import Delivery, Secrets
 from dsnwatch.hooks.payloads import FORMATS, Context
+from dsnwatch.rfc.printable import printable
 
 if TYPE_CHECKING:
     from dsnwatch.config.hook import HookSection
@@ -173,7 +174,7 @@ class _Talk:
         """The last line it complained in, fit for a log."""
         lines = self._said.decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return "".join(one if one.isprintable() else "?" for one in last)[-_SHOWN:]
+        return printable(last)[-_SHOWN:]
 
 
 def make(section: "HookSection", secrets: Secrets, key: str) -> ExecHook:  # noqa: ARG001  see `Make`

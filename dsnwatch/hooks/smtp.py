@@ -24,6 +24,7 @@ from dsnwatch.hooks.payloads import mail, read
 from dsnwatch.hooks.tls import trusting, why
 from dsnwatch.news import MAIL
 from dsnwatch.records import News
+from dsnwatch.rfc.printable import printable
 
 if TYPE_CHECKING:
     from dsnwatch.config.hook import HookSection
@@ -152,17 +153,12 @@ def _told(news: News) -> str:
     details = [(name, str(data[name])) for name in _DETAILS if data.get(name)]
     return "\n".join(
         [
-            f"{event['timestamp']}  {event['type']}  {_harmless(news.address)}",
-            *(f"    {name}: {_harmless(text)}" for name, text in details),
+            f"{event['timestamp']}  {event['type']}  {printable(news.address)[:SHOWN_AT_MOST]}",
+            *(f"    {name}: {printable(text)[:SHOWN_AT_MOST]}" for name, text in details),
             f"    id: {news.id}",
             "",
         ]
     )
-
-
-def _harmless(text: str) -> str:
-    """Keep a stranger's text to one line without control characters."""
-    return "".join(one if one.isprintable() else "?" for one in text)[:SHOWN_AT_MOST]
 
 
 def log_refused(where: str, refused: Iterable[str]) -> None:

@@ -30,9 +30,9 @@ _HOOKS: tuple[tuple[str, str, str], ...] = (
 def metrics(desk: Here) -> Response:
     """Give every figure to Prometheus; labels are names of mailboxes, hooks and classes."""
     registry = CollectorRegistry(auto_describe=False)
-    MailboxCollector(lambda: desk.figures().values(), desk.clock).register(registry)
-    ListenerCollector(desk.listeners).register(registry)
-    StoreCollector(lambda: store_figures(desk.store)).register(registry)
+    registry.register(MailboxCollector(lambda: desk.figures().values(), desk.clock))
+    registry.register(ListenerCollector(desk.listeners))
+    registry.register(StoreCollector(lambda: store_figures(desk.store)))
     registry.register(_Kept(lambda: _kept(desk)))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,6 +1,7 @@
 """Who wrote a message: a mail system, or a person or list that only quotes one."""
 
 import re
+from functools import lru_cache
 
 from dsnwatch.rfc.address import find_all
 from dsnwatch.rfc.headers import Headers
@@ -53,14 +54,23 @@ def _from_nobody(headers: Headers) -> bool:
 
 def by_system(sender: str) -> bool:
     """Whether a From header, in lower case, is that of a mail system."""
-    address = (find_all(sender) or [""])[-1]
-    return bool(_SYSTEM.search(address.partition("@")[0] or sender) or _TITLE.search(sender))
+    return bool(_SYSTEM.search(_name(sender[:_MAX_SENDER])) or _TITLE.search(sender))
 
 
 def by_daemon(sender: str) -> bool:
     """Whether a From header, in lower case, is one that only mail systems use."""
+    return bool(_DAEMON.search(_name(sender[:_MAX_SENDER])) or _TITLE.search(sender))
+
+
+@lru_cache(maxsize=256)
+def _name(sender: str) -> str:
+    """Give the local part of the last address in a From header; all of it where there is none."""
     address = (find_all(sender) or [""])[-1]
-    return bool(_DAEMON.search(address.partition("@")[0] or sender) or _TITLE.search(sender))
+    return address.partition("@")[0] or sender
+
+
+_MAX_SENDER = 1000
+"""Characters of a From header that are looked at: what is remembered of it has an end."""
 
 
 _DAEMON = re.compile(r"daemon|^po{1,2}st_?master$|mail[-_]?deliver")

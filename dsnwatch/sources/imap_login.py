@@ -1,12 +1,17 @@
-"""How to get into a mailbox: a password, or an OAuth 2 token, by the mechanisms the server has."""
+"""How to get into a mailbox: TLS, then a password or an OAuth 2 token, as the server has it."""
 
 import json
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from imapclient.exceptions import LoginError
+
+from dsnwatch.config.mailbox import MailboxSection
+from dsnwatch.sources.imap_trouble import MailboxError, Trouble
 
 REFUSED: Final = b"\x01"
 """What a client of OAUTHBEARER says to an error, so that the server may end (RFC 7628 3.2.3)."""
@@ -137,3 +142,21 @@ def _reason(challenges: list[bytes]) -> str:
         if isinstance(found, dict) and "status" in found:
             return f" (status {found['status']})"
     return ""
+
+
+def tls_context(section: MailboxSection, ca_file: Path | None) -> ssl.SSLContext | None:
+    """Make what a server's certificate is checked by; None for a mailbox without TLS.
+
+    Raises:
+        MailboxError: The file of certificates cannot be used.
+    """
+    if section.tls == "none":
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise MailboxError(
+            f"mailbox '{section.name}': tls_ca_file: {ca_file} cannot be used ({error}); give a "
+            "file of certificates in PEM",
+            Trouble.TLS,
+        ) from error

@@ -21,8 +21,8 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 from dsnwatch.config.mailbox import MailboxSection
 from dsnwatch.sources.imap_answers import Fetched, read_fetch
 from dsnwatch.sources.imap_idle import Idle
-from dsnwatch.sources.imap_login import Login
-from dsnwatch.sources.imap_trouble import CAUGHT, MailboxError, Trouble, told
+from dsnwatch.sources.imap_login import Login, tls_context
+from dsnwatch.sources.imap_trouble import CAUGHT, MailboxError, told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -121,7 +121,7 @@ class Session:
         self._counting = False
         self._expunged = 0
         with self._told(f"connecting to {section.host} port {section.port_in_use}"):
-            tls = _context(section, ca_file)
+            tls = tls_context(section, ca_file)
             self._client: Any = IMAPClient(
                 section.host.strip("[]"),
                 section.port_in_use,
@@ -394,16 +394,3 @@ def uid_set(uids: Sequence[int]) -> str:
         else:
             spans.append([uid, uid])
     return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in spans)
-
-
-def _context(section: MailboxSection, ca_file: Path | None) -> ssl.SSLContext | None:
-    if section.tls == "none":
-        return None
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise MailboxError(
-            f"mailbox '{section.name}': tls_ca_file: {ca_file} cannot be used ({error}); give a "
-            "file of certificates in PEM",
-            Trouble.TLS,
-        ) from error

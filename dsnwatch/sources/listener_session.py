@@ -9,6 +9,7 @@ from typing import Final
 
 from dsnwatch.errors import StoreBusyError, StoreError, UnavailableError
 from dsnwatch.model import Evidence, RawMessage
+from dsnwatch.rfc.printable import printable
 from dsnwatch.sources.listener_commands import Refused, recipient, sender
 from dsnwatch.sources.listener_data import TOO_BIG, Refusal
 from dsnwatch.sources.listener_wire import (
@@ -264,4 +265,4 @@ COMMANDS: Final = tuple(
 def _shown(text: str) -> str:
     """Make one printable line of what a client said."""
     octets = text[:MAX_SHOWN].encode("utf-8", "surrogateescape")
-    return "".join(c if c.isprintable() else "?" for c in octets.decode("utf-8", "replace"))
+    return printable(octets.decode("utf-8", "replace"))

@@ -234,7 +234,7 @@ def test_figures_are_read_back_as_they_were_written() -> None:
 def test_prometheus_gets_every_figure_by_mailbox() -> None:
     figures = MailboxFigures("m", connected=True, seen=9, stored=5, started_at=NOW, failures=2)
     registry = CollectorRegistry()
-    MailboxCollector(lambda: [figures], lambda: NOW + timedelta(seconds=7)).register(registry)
+    registry.register(MailboxCollector(lambda: [figures], lambda: NOW + timedelta(seconds=7)))
     found = generate_latest(registry).decode()
     for line in (
         'dsnwatch_mailbox_seen_total{mailbox="m"} 9.0',
