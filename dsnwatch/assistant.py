@@ -252,12 +252,12 @@ class Assistance:
 
     def begin(self) -> None:
         """Start the process, where there is none and may be one; it is ready in half a second."""
-        if self._assistant or self._recipe is None or time.monotonic() < self._not_before:
-            return
-        try:
-            self._assistant = Assistant(self._recipe)
-        except OSError as error:
-            self._lose(error)
+        recipe = self._recipe
+        if self._assistant is None and recipe and time.monotonic() >= self._not_before:
+            try:
+                self._assistant = Assistant(recipe)
+            except OSError as error:
+                self._lose(error)
 
     def is_ready(self, messages: int) -> bool:
         """Whether the process can be given something; where so much waits, it is started."""

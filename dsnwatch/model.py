@@ -139,7 +139,7 @@ class RawMessage:
         mbox (LF and a blank line more).
         """
         data = self.data
-        if len(data) <= _PIECE or CR not in data:
+        if len(data) <= _PIECE:
             return fingerprint_of(with_line_feeds(data))
         end = len(data)
         while end and data[end - 1] == _LF:
