@@ -302,6 +302,11 @@ def without_subject(text: str) -> str:
     return _SUBJECT.sub("", text) if ":" in text or "\uff1a" in text else text
 
 
+def has_transcript(text: str) -> bool:
+    """Whether a report's text holds Sendmail's transcript of the session."""
+    return _TRANSCRIPT in text
+
+
 def replied(text: str, address: str, *, alone: bool) -> str:
     """Find what the remote host said of a recipient in Sendmail's transcript of the session.
 
@@ -334,21 +339,19 @@ def replied(text: str, address: str, *, alone: bool) -> str:
 
 
 def in_full(text: str, address: str, diagnostic: str) -> str:
-    """Make whole what Sendmail's Diagnostic-Code says, by its transcript of the session.
+    """Make whole what Sendmail's Diagnostic-Code says, by the transcript of the session.
 
     Sendmail 8.17 puts only the first line of a reply into the field, and of a recipient who was
     deferred what the host answered last, be it to QUIT (fixtures/dsn/sendmail).
 
     Args:
-        text: The report's text.
+        text: The report's text, with a transcript in it.
         address: The recipient as the report names him.
         diagnostic: The field, unfolded.
 
     Returns:
         All lines of the reply in one; the field as it is where the transcript has no more.
     """
-    if _TRANSCRIPT not in text:
-        return diagnostic
     deferred = text.find(f"<{address}>... Deferred: ")
     if deferred >= 0 and diagnostic[:1] == "5":
         said = text[deferred + len(address) + _DEFERRED :].partition("\n")[0]

@@ -9,6 +9,7 @@ from dsnwatch.reading.message import Message, beginning
 from dsnwatch.reading.prose import (
     about,
     aimed,
+    has_transcript,
     in_full,
     recipients,
     replied,
@@ -94,7 +95,10 @@ def _delivery_status(message: Message) -> BounceReport | None:
             for group in groups
             if typed(group.get("final-recipient", "-")) in message.text
         )
-    found = _distinct([_recipient(message, group, alone=alone) for group in groups])
+    transcript = has_transcript(message.text)
+    found = _distinct(
+        [_recipient(message, group, alone=alone, transcript=transcript) for group in groups]
+    )
     if not found:
         message.pieces.defects.append("no recipient in the delivery-status part")
         return None
@@ -110,7 +114,9 @@ def _silent(group: dict[str, str]) -> bool:
     return group.keys().isdisjoint(_TELLS)
 
 
-def _recipient(message: Message, group: dict[str, str], *, alone: bool) -> RecipientStatus | None:
+def _recipient(
+    message: Message, group: dict[str, str], *, alone: bool, transcript: bool
+) -> RecipientStatus | None:
     original = typed(group.get("original-recipient", "")) or None
     final = typed(group.get("final-recipient", "")) or None
     if original is not None and "@" not in original:
@@ -133,13 +139,14 @@ def _recipient(message: Message, group: dict[str, str], *, alone: bool) -> Recip
     if action is _DELAYED and _given_up(message, group, prose):
         action = _FAILED
     reported = from_field(group.get("status", ""))
+    heard = replied(message.text, final or address, alone=alone) if transcript else ""
     if not diagnostic or diagnostic.startswith("2"):  # Sendmail 8.17 says "221 bye" of the end
-        diagnostic = replied(message.text, final or address, alone=alone) or diagnostic
-    elif diagnostic[0] in "45":
+        diagnostic = heard or diagnostic
+    elif transcript and diagnostic[0] in "45":
         diagnostic = in_full(message.text, final or address, diagnostic)
     reply_code, status = told(reported, diagnostic, prose)
-    if reply_code is None:
-        reply_code = codes(replied(message.text, final or address, alone=alone))[0]
+    if reply_code is None and heard:
+        reply_code = codes(heard)[0]
     remote = host_of(group.get("remote-mta", ""))
     return RecipientStatus(
         recipient=address,
