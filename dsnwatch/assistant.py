@@ -259,12 +259,10 @@ class Assistance:
             except OSError as error:
                 self._lose(error)
 
-    def is_ready(self, messages: int) -> bool:
-        """Whether the process can be given something; where so much waits, it is started."""
+    def is_ready(self) -> bool:
+        """Whether the process can be given something; one that reads by other rules is ended."""
         if self._assistant is not None and self._assistant.recipe is not self._recipe:
             self.close()
-        if self._assistant is None and self.wants(messages):
-            self.begin()
         try:
             return self._assistant is not None and self._assistant.is_ready()
         except _BROKEN as error:
@@ -273,7 +271,7 @@ class Assistance:
 
     def give(self, raws: Sequence[RawMessage]) -> bool:
         """Have messages read, where that is worth it; tells whether they are being read."""
-        if not self.is_ready(len(raws)) or len(raws) < MANY:
+        if len(raws) < MANY or not self.is_ready():
             return False
         assert self._assistant is not None
         try:

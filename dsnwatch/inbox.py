@@ -239,7 +239,8 @@ class Inbox:
         """
         if not self.assistance.wants(waiting):
             return self._group
-        return self._group // (2 if self.assistance.is_ready(waiting) else 4)
+        self.assistance.begin()
+        return self._group // (2 if self.assistance.is_ready() else 4)
 
     def _has_work(self) -> bool:
         return bool(self._waiting) or not self._open

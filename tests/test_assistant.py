@@ -104,7 +104,8 @@ class Desk:
 
     def get_ready(self) -> int:
         """Start the other process, and wait until it reads; gives its id."""
-        until(lambda: self.help.is_ready(4) and self.help.give([raw(0)] * 4))
+        self.help.begin()
+        until(lambda: self.help.give([raw(0)] * 4))
         assert len(self.help.take(hurry=lambda: False)) == 4
         assert self.help.pid is not None
         return self.help.pid
@@ -153,6 +154,18 @@ def test_large_groups_are_read_elsewhere_and_stored_here(desk: Desk) -> None:
         until(lambda: all(receipt.done() for receipt in desk.receipts))
     assert desk.stored() == addresses(100)
     assert desk.reader.read_here == 0
+
+
+@pytest.mark.parametrize("backlog", [True, False])
+def test_process_is_there_before_a_backlog_is(desk: Desk, *, backlog: bool) -> None:
+    desk.inbox = Inbox(desk.ingest, recipe=desk.recipe, backlog=backlog)
+    desk.thread = threading.Thread(target=desk.inbox.run, daemon=True)
+    with desk:
+        if backlog:
+            until(desk.help.is_ready)
+        desk.leave([0])
+        until(desk.receipts[0].done)
+        assert (desk.help.pid is not None) == backlog
 
 
 def test_one_message_is_read_here(desk: Desk) -> None:
@@ -247,6 +260,8 @@ def test_after_a_reload_it_reads_by_the_new_rules(desk: Desk, rules: Path) -> No
     before = desk.get_ready()
     (rules / "ours.toml").write_text(OURS.format(reason="mailbox_full"))
     desk.help.use(Recipe.of(rules, ()))
+    assert not desk.help.give([raw(1)] * 4)  # whoever reads by the old ones is ended
+    desk.help.begin()
     until(lambda: desk.help.give([raw(1)] * 4))
     (reading, *_) = desk.help.take(hurry=lambda: False)
     assert reading is not None
@@ -259,7 +274,7 @@ def test_rules_that_changed_and_were_not_reloaded_are_not_read_by(
     desk: Desk, rules: Path, written: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (rules / "ours.toml").write_text(written)
-    assert not desk.help.give([raw(1)] * 4)  # it is started, and finds other rules
+    desk.help.begin()  # it finds other rules
     until(lambda: desk.help.give([raw(1)] * 4) or desk.help.pid is None)
     assert desk.help.pid is None
     assert "dsnwatch reads on alone" in caplog.text
@@ -298,6 +313,7 @@ def test_process_ends_with_whoever_started_it(desk: Desk) -> None:
 def test_one_processor_has_no_use_for_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     alone = Assistance(desk.recipe)
+    alone.begin()
     assert not alone.give([raw(1)] * 4)
     assert alone.pid is None
 

@@ -43,8 +43,9 @@ ROLES = frozenset(
 )
 """Local parts of people one is told to ask, not of people who did not get the mail."""
 
-# By case, since to ignore it costs three times as much.
 _FAILED, _DELAYED = Action.FAILED, Action.DELAYED
+
+# By case, since to ignore it costs three times as much.
 _HEADERS = (
     r"[>|]? ?(?=(?:Return-[Pp]ath|Received|X-Received|DKIM-Signature|Delivered-To|"
     r"X-Original-To|ARC-Seal|Message-I[Dd]|M(?:IME|ime)-[Vv]ersion):[ \t]?\S)"

@@ -92,12 +92,14 @@ class Reader:
         lines = with_line_feeds(data[:MAX_LOOK])
         whole = len(data) <= MAX_LOOK and CR not in lines
         report = parse(lines, self.rules, self._kept)
-        return self.judge(report, fingerprint_of(lines) if whole else "")
+        return Reading(report, self._verdicts(report), fingerprint_of(lines) if whole else "")
 
-    def judge(self, report: BounceReport, fingerprint: str = "") -> Reading:
+    def judge(self, report: BounceReport) -> Reading:
         """Judge a report that was read before, by the rules of today."""
-        verdicts = tuple([classify(one, report, self.rules) for one in report.recipients])
-        return Reading(report, verdicts, fingerprint)
+        return Reading(report, self._verdicts(report))
+
+    def _verdicts(self, report: BounceReport) -> tuple[Verdict | None, ...]:
+        return tuple([classify(one, report, self.rules) for one in report.recipients])
 
     def explain(self, data: bytes) -> Explanation:
         """Read one message and keep every step."""

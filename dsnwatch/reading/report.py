@@ -26,9 +26,10 @@ from dsnwatch.rules import Rules
 from dsnwatch.rules.dialects import Dialect
 from dsnwatch.rules.phrases import flatten
 
-_WRITER_IN = 600
 _FAILED, _DELAYED = Action.FAILED, Action.DELAYED
 _SUCCESS, _BOUNCE = Kind.SUCCESS, Kind.BOUNCE
+
+_WRITER_IN = 600
 """Characters of the text in which they only name the writer of a delivery-status part."""
 
 _ACTIONS = {action.value: action for action in Action} | {

@@ -40,8 +40,8 @@ LINE_OCTETS: Final = 7000
 class Pace:
     """How many messages are let go of at once: the quicker the server, the more.
 
-    A server may look through whole folders at each command: Dovecot takes 90 ms for one MOVE out of
-    a Maildir of 20,000, whether it moves 50 or 4,000 (seen 2026-11). A slow one must not be silent
+    A server may look through whole folders at each command: Dovecot takes 40 ms for one MOVE out of
+    a Maildir of 20,000 besides 75 us a message (seen 2026-11). A slow one must not be silent
     for so long that it seems dead.
 
     Attributes:
